@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// resnet: deep residual networks (He, Zhang, Ren, Sun, arXiv 1512.03385) in C.
+//
+// Classify a picture with weights from a file:
+//
+//     resnet_model *model = NULL;
+//     resnet_session *session = NULL;
+//     if (resnet_model_load("resnet20.safetensors", &model) != RESNET_OK ||
+//         resnet_session_create(model, NULL, &session) != RESNET_OK) {
+//         fprintf(stderr, "%s\n", resnet_last_error());
+//     }
+//     float probability[10];                       // resnet_model_classes(model)
+//     resnet_session_predict_file(session, "cat.png", probability);
+//     resnet_session_free(session);
+//     resnet_model_free(model);
+//
+// Functions that can fail return a resnet_status; the reason is one sentence from
+// resnet_last_error(). Objects are opaque and freed by their _free function (NULL is allowed).
+// There is no global state: different threads may use different sessions at the same time, also of
+// the same model. Nothing here prints, exits or aborts. Structs of options are filled by their
+// _default function first, so that later versions can add fields.
+#ifndef RESNET_H
+#define RESNET_H
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define RESNET_API __attribute__((visibility("default")))
+#else
+#define RESNET_API
+#endif
+
+// Also the program's exit codes.
+typedef enum resnet_status {
+    RESNET_OK = 0,
+    RESNET_FAILED = 1,       // a file, memory or data
+    RESNET_USAGE = 2,        // the caller's arguments
+    RESNET_INTERRUPTED = 130 // stopped as asked, after saving
+} resnet_status;
+
+// "0.1.0"
+RESNET_API const char *resnet_version(void);
+// The reason of this thread's last failure: one sentence that names file, place and reason.
+RESNET_API const char *resnet_last_error(void);
+// CPUs that this process may use (affinity and cgroup quota): the default number of threads.
+RESNET_API int resnet_cpu_count(void);
+// The instruction set that the kernels use here: "avx512", "avx2", "neon", "portable". The
+// environment's RESNET_ISA forces one. NULL when that is not to be had (see resnet_last_error()).
+RESNET_API const char *resnet_isa(void);
+RESNET_API const char *resnet_cpu_name(void);
+
+// ---- Architectures ------------------------------------------------------------------------------
+
+typedef struct resnet_architecture {
+    const char *name; // "resnet50"
+    const char *description;
+    int channels, height, width; // of its input
+    int classes;
+    int64_t parameters; // trainable
+    int64_t macs;       // multiply-adds for one image (the paper's FLOPs)
+} resnet_architecture;
+
+RESNET_API int resnet_architecture_count(void);
+RESNET_API resnet_status resnet_architecture_get(int index, resnet_architecture *out);
+
+// ---- Models: an architecture with its parameters ------------------------------------------------
+
+typedef struct resnet_model_options {
+    const char *shortcut;  // "A", "B", "C" (paper §3.3); NULL: the architecture's own
+    const char *stride_in; // "1x1" (v1, the paper's) or "3x3" (v1.5); NULL: 3x3. Bottlenecks only
+    int classes;           // 0: the architecture's own
+    int channels, height, width; // of the input; 0: the architecture's own
+    uint64_t seed;               // of the initialisation
+} resnet_model_options;
+
+RESNET_API void resnet_model_options_default(resnet_model_options *options);
+
+typedef struct resnet_model resnet_model;
+
+// A fresh model with He initialisation. options NULL: defaults.
+RESNET_API resnet_status resnet_model_create(const char *name, const resnet_model_options *options,
+                                             resnet_model **out);
+// Weights from a file that resnet wrote (safetensors with the model's description inside).
+RESNET_API resnet_status resnet_model_load(const char *path, resnet_model **out);
+// Writes weights, running statistics, class names and preprocessing as safetensors.
+RESNET_API resnet_status resnet_model_save(const resnet_model *model, const char *path);
+RESNET_API void resnet_model_free(resnet_model *model);
+
+RESNET_API const char *resnet_model_name(const resnet_model *model);     // "resnet20"
+RESNET_API const char *resnet_model_shortcut(const resnet_model *model); // "A", "B", "C", "none"
+RESNET_API int resnet_model_classes(const resnet_model *model);
+// The name of a class that the weights carry; NULL when they carry none.
+RESNET_API const char *resnet_model_class_name(const resnet_model *model, int index);
+RESNET_API void resnet_model_input(const resnet_model *model, int *channels, int *height,
+                                   int *width);
+// Normalisation: value = (byte / 255 - mean) / std for each channel. Overrides what the weights
+// carry; `carried` tells whether they carry any.
+RESNET_API void resnet_model_set_normalization(resnet_model *model, const float mean[3],
+                                               const float std[3]);
+RESNET_API int resnet_model_carries_normalization(const resnet_model *model);
+
+typedef struct resnet_summary {
+    int64_t parameters, macs;
+    int64_t weight_bytes;    // parameters and running statistics
+    int64_t inference_bytes; // everything that a session of that batch takes, weights included
+    int64_t training_bytes;  // everything that a training of that batch takes, data set apart
+    int layers;
+} resnet_summary;
+
+typedef struct resnet_layer {
+    const char *name, *op;       // "layer1.0.conv1", "conv"
+    int channels, height, width; // of its output
+    int64_t parameters, macs;
+    int kernel, stride; // 0 where it has none
+    int inputs[4];      // indices of the layers it reads; -1: none
+} resnet_layer;
+
+// Sizes for a batch and a number of threads (0: resnet_cpu_count()).
+RESNET_API resnet_status resnet_model_summary(const resnet_model *model, int batch, int threads,
+                                              resnet_summary *out);
+RESNET_API resnet_status resnet_model_layer(const resnet_model *model, int index,
+                                            resnet_layer *out);
+
+// ---- Data ---------------------------------------------------------------------------------------
+
+typedef struct resnet_data resnet_data;
+
+// spec: cifar10:DIR, cifar100:DIR, mnist:DIR, fashion-mnist:DIR. split: "train" or "test".
+RESNET_API resnet_status resnet_data_open(const char *spec, const char *split, resnet_data **out);
+RESNET_API void resnet_data_free(resnet_data *data);
+RESNET_API int resnet_data_count(const resnet_data *data);
+RESNET_API int resnet_data_classes(const resnet_data *data);
+RESNET_API const char *resnet_data_class_name(const resnet_data *data, int index);
+RESNET_API int resnet_data_label(const resnet_data *data, int sample);
+RESNET_API void resnet_data_shape(const resnet_data *data, int *channels, int *height, int *width);
+// Writes one sample as an 8-bit PNG.
+RESNET_API resnet_status resnet_data_write_png(const resnet_data *data, int sample,
+                                               const char *path);
+
+// ---- Sessions: a model ready to run -------------------------------------------------------------
+
+typedef struct resnet_session_options {
+    int threads; // 0: resnet_cpu_count()
+    int batch;   // most images at once; 1
+} resnet_session_options;
+
+RESNET_API void resnet_session_options_default(resnet_session_options *options);
+
+typedef struct resnet_session resnet_session;
+
+// The model must outlive the session and must not change meanwhile.
+RESNET_API resnet_status resnet_session_create(const resnet_model *model,
+                                               const resnet_session_options *options,
+                                               resnet_session **out);
+RESNET_API void resnet_session_free(resnet_session *session);
+
+// Logits [count][classes] of normalised images [count][height][width][channels]; any count.
+RESNET_API resnet_status resnet_session_run(resnet_session *session, const float *images, int count,
+                                            float *logits);
+// Class probabilities of one picture (PNG, JPEG, PPM): decoded, resized, normalised.
+RESNET_API resnet_status resnet_session_predict_file(resnet_session *session, const char *path,
+                                                     float *probabilities);
+
+typedef struct resnet_evaluation {
+    int samples, correct, correct5;
+    double top1, top5, loss; // top1, top5 in percent
+    double seconds, images_per_second;
+} resnet_evaluation;
+
+// Accuracy on a data set. logits_path not NULL: all logits in data order as a .npy file.
+RESNET_API resnet_status resnet_session_evaluate(resnet_session *session, const resnet_data *data,
+                                                 const char *logits_path, resnet_evaluation *out);
+
+// ---- Training -----------------------------------------------------------------------------------
+
+typedef struct resnet_train_options {
+    const char *model; // architecture's name
+    const char *data;  // SPEC
+    const char *out;   // folder: metrics.jsonl, events.*, checkpoint.safetensors, model.safetensors
+    const char *recipe; // "paper" (§4.2) or "short"; sets what is left at its default below
+    const char *shortcut, *stride_in; // as in resnet_model_options
+    const char *init;                 // weights to begin with; NULL: He initialisation
+    int resume;                       // 1: go on from out/checkpoint.safetensors when it is there
+    int threads;                      // 0: resnet_cpu_count()
+    uint64_t seed;                    // 1
+    int batch;                        // 0: the recipe's
+    int shard;     // samples of a shard (statistics and partial gradients); 0: the batch
+    double epochs; // < 0: the recipe's. Either epochs or iterations; the schedule is scaled along
+    int64_t iterations;                             // 0: by epochs
+    double lr;                                      // < 0: the recipe's
+    double momentum, weight_decay, label_smoothing; // < 0: the recipe's
+    int nesterov;                                   // -1: the recipe's
+    int decay_norm_bias;     // weight decay also for norm parameters and biases; -1: the recipe's
+    const char *schedule;    // "step", "cosine", "one-cycle", "constant"; NULL: the recipe's
+    double warmup_epochs;    // < 0: the recipe's
+    const char *augment;     // "standard" (pad 4, crop, flip), "crop", "none"; NULL: the recipe's
+    const char *normalize;   // "channel", "pixel" (per-pixel mean); NULL: the recipe's
+    const float *mean, *std; // 3 each: instead of the data's own channel statistics; NULL: none
+    int bn_recompute;  // 1: average batch statistics plainly over the training data at the end
+    int validation;    // samples of the training split held out and used as test (45k/5k: 5000)
+    int train_samples; // only that many training samples (a subset drawn by seed); 0: all
+    double test_every; // epochs between evaluations; 1
+    double
+        save_minutes;   // minutes between checkpoints; < 0: 5. Checkpoints also at each epoch's end
+    int64_t save_every; // iterations between checkpoints; 0: by time only
+    int64_t stop_after; // stop with a checkpoint after that many iterations in this call; 0: never
+    int log_gradients;  // 1: norms of gradients by layer in DIR/gradients.jsonl, each epoch
+    const volatile sig_atomic_t *stop; // set to non-zero: save and return RESNET_INTERRUPTED
+} resnet_train_options;
+
+RESNET_API void resnet_train_options_default(resnet_train_options *options);
+
+typedef enum resnet_train_event {
+    RESNET_TRAIN_START, // epochs, iterations known; resumed: iteration > 0
+    RESNET_TRAIN_STEP,  // after each iteration
+    RESNET_TRAIN_EPOCH, // after an epoch's evaluation
+    RESNET_TRAIN_NOTE, // `note`: one sentence on a change of regime (warm-up ended, lr divided …)
+    RESNET_TRAIN_DONE
+} resnet_train_event;
+
+typedef struct resnet_train_progress {
+    resnet_train_event event;
+    int64_t iteration, iterations; // done, in all
+    double epoch, epochs;
+    double lr;
+    double train_loss, train_top1; // of the running epoch so far, percent
+    double test_loss, test_top1;   // of the last evaluation; NaN before the first
+    double images_per_second, seconds, eta_seconds;
+    const char *note;
+} resnet_train_progress;
+
+typedef void resnet_train_callback(void *user, const resnet_train_progress *progress);
+
+// Trains from options->out's checkpoint or from the start. Gives the same bits for any number of
+// threads, on any instruction set with fused multiply-add, and however often it is interrupted.
+RESNET_API resnet_status resnet_train(const resnet_train_options *options,
+                                      resnet_train_callback *callback, void *user);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// One vector type for every instruction set, built on the compiler's vector extensions.
+//
+// Every file of this folder is compiled once for each instruction set (KERNELS_ISA) and uses the
+// widest vector that the set has. Lanes are channels; nothing sums across lanes, so results do not
+// depend on the width. Rules, each of which cost a factor of 2 to 60 when it was forgotten:
+//   1. contraction is on for these files (-ffp-contract=fast): write acc += a * b, and never
+//      a * b + c * d, whose contraction is the compiler's choice and so not the same everywhere;
+//   2. loops over registers are unrolled by pragma (UNROLL) and have literal bounds, with a guard
+//      `if (i < rows)` for the short ones;
+//   3. the vector is the set's own width: wider ones are split badly;
+//   4. never -ffast-math: a NaN must be seen.
+#ifndef RESNET_BACKEND_CPU_KERNELS_VECTOR_H
+#define RESNET_BACKEND_CPU_KERNELS_VECTOR_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+
+enum { LANES = VECTOR_BYTES / 4 };
+
+typedef float Vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef int32_t IntVec __attribute__((vector_size(VECTOR_BYTES)));
+// The same vector in memory that need not be aligned, and may alias floats.
+typedef float UnalignedVec __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
+
+#define KERNEL_JOIN_(name, isa) name##_##isa
+#define KERNEL_JOIN(name, isa) KERNEL_JOIN_(name, isa)
+// The name of a global of this folder, one for each instruction set: conv_kernels_avx512.
+#define KERNEL(name) KERNEL_JOIN(name, KERNELS_ISA)
+
+#define UNROLL _Pragma("GCC unroll 64")
+
+static inline Vec vec_load(const float *from) { return *(const UnalignedVec *)from; }
+static inline void vec_store(float *to, Vec value) { *(UnalignedVec *)to = value; }
+static inline Vec vec_splat(float value) { return value - (Vec){0}; }
+
+// The first `count` (0 … LANES) floats, zeros behind them; nothing is read past them.
+static inline Vec vec_load_partial(const float *from, int count) {
+    Vec value = {0};
+    memcpy(&value, from, (size_t)count * sizeof(float));
+    return value;
+}
+static inline void vec_store_partial(float *to, Vec value, int count) {
+    memcpy(to, &value, (size_t)count * sizeof(float));
+}
+
+// max(x, 0); NaN gives NaN, so that it is seen at the end.
+static inline Vec vec_relu(Vec x) { return (Vec)((IntVec)x & ~(x < (Vec){0})); }
+// x where mask > 0, else 0.
+static inline Vec vec_keep_positive(Vec x, Vec mask) {
+    return (Vec)((IntVec)x & (mask > (Vec){0}));
+}
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fully connected layer: y[o] = bias[o] + sum over i of weight[o][i] * x[i].
+//
+// A checkpoint numbers the inputs i in the order (channel, row, column), while activations lie as
+// (row, column, channel); hence weight_offset().
+#include "backend/reference/ops.h"
+
+enum { WEIGHT, BIAS };
+
+// Where the weight from input element `element` (row, column, channel) to output `o` lies.
+static size_t weight_offset(Shape in, int o, size_t element) {
+    size_t channels = (size_t)in.channels;
+    size_t pixels = (size_t)in.height * (size_t)in.width;
+    size_t channel = element % channels, pixel = element / channels;
+    return ((size_t)o * channels + channel) * pixels + pixel;
+}
+
+static void linear_forward(const Call *call) {
+    Shape in = call->input_shape[0];
+    size_t inputs = shape_elements(in);
+    int outputs = call->node->shape.channels;
+    const Real *weight = call->param[WEIGHT], *bias = call->param[BIAS];
+    for (int n = 0; n < call->batch; n++) {
+        const Real *x = (const Real *)call->input[0] + (size_t)n * inputs;
+        Real *y = (Real *)call->output + (size_t)n * (size_t)outputs;
+        for (int o = 0; o < outputs; o++) {
+            Real sum = 0;
+            for (size_t i = 0; i < inputs; i++) {
+                sum += x[i] * weight[weight_offset(in, o, i)];
+            }
+            y[o] = bias != NULL ? sum + bias[o] : sum;
+        }
+    }
+}
+
+static void linear_backward(const Call *call) {
+    Shape in = call->input_shape[0];
+    size_t inputs = shape_elements(in);
+    size_t outputs = (size_t)call->node->shape.channels;
+    const Real *x = call->input[0], *weight = call->param[WEIGHT], *dy = call->output_gradient;
+    Real *dweight = call->param_gradient[WEIGHT], *dbias = call->param_gradient[BIAS];
+    for (size_t o = 0; dweight != NULL && o < outputs; o++) {
+        for (size_t i = 0; i < inputs; i++) {
+            Real sum = 0;
+            for (size_t n = 0; n < (size_t)call->batch; n++) {
+                sum += dy[n * outputs + o] * x[n * inputs + i];
+            }
+            dweight[weight_offset(in, (int)o, i)] = sum;
+        }
+    }
+    for (size_t o = 0; dbias != NULL && o < outputs; o++) {
+        Real sum = 0;
+        for (size_t n = 0; n < (size_t)call->batch; n++) {
+            sum += dy[n * outputs + o];
+        }
+        dbias[o] = sum;
+    }
+    for (size_t n = 0; call->input_gradient[0] != NULL && n < (size_t)call->batch; n++) {
+        for (size_t i = 0; i < inputs; i++) {
+            Real sum = 0;
+            for (size_t o = 0; o < outputs; o++) {
+                sum += dy[n * outputs + o] * weight[weight_offset(in, (int)o, i)];
+            }
+            put_input_gradient(call, 0, n * inputs + i, sum);
+        }
+    }
+}
+
+const ReferenceOp REAL_NAME(reference_linear) = {linear_forward, linear_backward};

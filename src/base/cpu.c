@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/cpu.h"
+
+#include <sched.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const isa_names[ISA_COUNT] = {
+    [ISA_PORTABLE] = "portable",
+    [ISA_NEON] = "neon",
+    [ISA_AVX2] = "avx2",
+    [ISA_AVX512] = "avx512",
+};
+
+const char *isa_name(Isa isa) { return isa >= 0 && isa < ISA_COUNT ? isa_names[isa] : NULL; }
+
+bool isa_supported(Isa isa) {
+    switch (isa) {
+    case ISA_PORTABLE:
+        return true;
+    case ISA_NEON:
+#if defined(__aarch64__)
+        return true;
+#else
+        return false;
+#endif
+#if defined(__x86_64__)
+    case ISA_AVX2:
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case ISA_AVX512:
+        // One by one: clang 14 does not know "x86-64-v4". A v4 build may use AVX2's FMA and BMI
+        // too.
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+               __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#endif
+    default:
+        return false;
+    }
+}
+
+// Reads up to two numbers of a small file; "max" reads as -1. Returns how many were read.
+static int read_numbers(const char *path, long long *first, long long *second) {
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return 0;
+    }
+    char text[64] = "";
+    int count = 0;
+    if (fgets(text, sizeof text, file) != NULL) {
+        if (strncmp(text, "max", 3) == 0) {
+            *first = -1;
+            count = 1;
+        } else {
+            count = sscanf(text, "%lld %lld", first, second);
+        }
+    }
+    fclose(file);
+    return count;
+}
+
+// CPUs that the cgroup's quota allows; 0 for no limit.
+static int quota_cpus(void) {
+    long long quota = -1, period = 0;
+    if (read_numbers("/sys/fs/cgroup/cpu.max", &quota, &period) != 2) {
+        if (read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", &quota, &period) != 1 ||
+            read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_period_us", &period, &period) != 1) {
+            return 0;
+        }
+    }
+    if (quota <= 0 || period <= 0) {
+        return 0;
+    }
+    return (int)((quota + period - 1) / period);
+}
+
+int cpu_count(void) {
+    int count = 1;
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        count = CPU_COUNT(&set);
+    }
+    int quota = quota_cpus();
+    if (quota > 0 && quota < count) {
+        count = quota;
+    }
+    return count > 0 ? count : 1;
+}
+
+const char *cpu_name(void) {
+    static _Thread_local char name[128];
+    snprintf(name, sizeof name, "unknown CPU");
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    if (file == NULL) {
+        return name;
+    }
+    char line[256];
+    while (fgets(line, sizeof line, file) != NULL) {
+        char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) == 0 && colon != NULL) {
+            line[strcspn(line, "\n")] = '\0';
+            snprintf(name, sizeof name, "%.*s", (int)sizeof name - 1, colon + 2);
+            break;
+        }
+    }
+    fclose(file);
+    return name;
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Batches ahead of need: worker threads fill a ring of batches while the network computes.
+#ifndef RESNET_DATA_LOADER_H
+#define RESNET_DATA_LOADER_H
+
+#include "data/dataset.h"
+#include "data/preprocess.h"
+
+typedef struct LoaderOptions {
+    int batch;
+    bool shuffle;     // a permutation by (seed, epoch); else data order
+    bool drop_last;   // leave out an incomplete last batch
+    Augment augment;  // zeros: none
+    uint64_t seed;
+    int workers;      // threads that prepare batches; 0: in loader_next() itself
+    int ahead;        // batches prepared ahead, at least 1
+} LoaderOptions;
+
+typedef struct Batch {
+    const float *pixels;   // [count][height][width][channels]
+    const int32_t *labels; // [count]
+    const uint32_t *index; // [count] sample numbers in the dataset
+    int count;
+} Batch;
+
+typedef struct Loader Loader;
+
+// dataset and preprocess must outlive the loader.
+Status loader_create(const Dataset *dataset, const Preprocess *preprocess,
+                     const LoaderOptions *options, Loader **out);
+void loader_destroy(Loader *loader);
+
+// Batches in an epoch.
+int loader_batches(const Loader *loader);
+
+// Goes to batch `batch` of epoch `epoch` (both from 0); what was prepared is dropped. Needed before
+// the first loader_next(), and after the last batch of a range.
+void loader_seek(Loader *loader, uint64_t epoch, int batch);
+
+// The next batch; after an epoch's last one comes the next epoch's first. It stays valid until the
+// next call. The content is a function of (seed, epoch, batch) alone.
+void loader_next(Loader *loader, Batch *out);
+
+#endif

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// An output pixel (y, x) shows the source pixel (y + dy, x + dx), mirrored in x when flipped, and
+// zero outside of the picture:
+//
+//        dx < 0            crop drawn as one number below (2 pad + 1)^2: dy and dx in -pad ... pad
+//     +---------+
+//     |0 +------|--+       a 256-entry table of each channel does the normalisation, which has the
+//     |0 |      |  |       bits of (byte / 255 - mean) / deviation in float, as PyTorch computes it
+//     +---------+  |
+//        +---------+
+#include "data/preprocess.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/random.h"
+
+typedef struct Row {
+    const uint8_t *from; // the first source pixel that is seen
+    const float *mean;   // its mean, with a per-pixel mean
+    float *to;           // where that pixel goes
+    int count;           // pixels
+    int step;            // floats from one pixel to the next: -channels when flipped
+} Row;
+
+typedef struct Tables {
+    float value[3][256]; // normalised, or byte / 255 alone with a per-pixel mean
+    float deviation[3];
+} Tables;
+
+static void make_tables(const Preprocess *preprocess, Tables *tables) {
+    for (int c = 0; c < preprocess->channels; c++) {
+        float mean = preprocess->mean[c], deviation = preprocess->deviation[c];
+        tables->deviation[c] = deviation;
+        for (int byte = 0; byte < 256; byte++) {
+            tables->value[c][byte] = (float)byte / 255;
+        }
+        if (preprocess->pixel_mean == NULL) {
+            for (int byte = 0; byte < 256; byte++) {
+                tables->value[c][byte] = (tables->value[c][byte] - mean) / deviation;
+            }
+        }
+    }
+}
+
+// Inlined with a literal number of channels, which unrolls the inner loop.
+static inline void fill_row(const Tables *tables, Row row, int channels) {
+    if (row.mean == NULL) {
+        for (int x = 0; x < row.count; x++) {
+            for (int c = 0; c < channels; c++) {
+                row.to[c] = tables->value[c][row.from[c]];
+            }
+            row.from += channels;
+            row.to += row.step;
+        }
+        return;
+    }
+    for (int x = 0; x < row.count; x++) {
+        for (int c = 0; c < channels; c++) {
+            row.to[c] = (tables->value[c][row.from[c]] - row.mean[c]) / tables->deviation[c];
+        }
+        row.from += channels;
+        row.mean += channels;
+        row.to += row.step;
+    }
+}
+
+static void fill_any_row(const Tables *tables, Row row, int channels) {
+    switch (channels) {
+    case 1:
+        fill_row(tables, row, 1);
+        break;
+    case 3:
+        fill_row(tables, row, 3);
+        break;
+    default:
+        fill_row(tables, row, channels);
+    }
+}
+
+static void zero(float *to, int pixels, int channels) {
+    memset(to, 0, (size_t)pixels * (size_t)channels * sizeof *to);
+}
+
+void preprocess_sample(const Preprocess *preprocess, const Augment *augment, uint64_t seed,
+                       uint64_t epoch, uint64_t sample, const uint8_t *pixels, float *out) {
+    const int channels = preprocess->channels;
+    const int height = preprocess->height, width = preprocess->width;
+    assert(channels >= 1 && channels <= 3);
+    int dy = 0, dx = 0;
+    bool flip = false;
+    if (augment != NULL && augment->pad > 0) {
+        uint32_t places = 2 * (uint32_t)augment->pad + 1;
+        uint32_t draw = random_below(places * places, seed, RANDOM_CROP, epoch, sample);
+        dy = (int)(draw / places) - augment->pad;
+        dx = (int)(draw % places) - augment->pad;
+    }
+    if (augment != NULL && augment->flip) {
+        flip = random_bits(seed, RANDOM_FLIP, epoch, sample) >> 63 != 0;
+    }
+
+    Tables tables;
+    make_tables(preprocess, &tables);
+    // Source columns first … last-1 are seen; before and after them is padding.
+    int first = dx > 0 ? dx : 0;
+    int last = width + (dx < 0 ? dx : 0);
+    int seen = last > first ? last - first : 0;
+    int before = dx < 0 ? (-dx < width ? -dx : width) : 0;
+    if (flip) {
+        before = width - before - seen;
+    }
+    for (int y = 0; y < height; y++) {
+        float *to = out + (ptrdiff_t)y * width * channels;
+        int from_y = y + dy;
+        if (from_y < 0 || from_y >= height || seen == 0) {
+            zero(to, width, channels);
+            continue;
+        }
+        zero(to, before, channels);
+        zero(to + (before + seen) * channels, width - before - seen, channels);
+        ptrdiff_t offset = ((ptrdiff_t)from_y * width + first) * channels;
+        const float *mean = preprocess->pixel_mean;
+        fill_any_row(&tables,
+                     (Row){
+                         .from = pixels + offset,
+                         .mean = mean == NULL ? NULL : mean + offset,
+                         .to = to + (flip ? before + seen - 1 : before) * channels,
+                         .count = seen,
+                         .step = flip ? -channels : channels,
+                     },
+                     channels);
+    }
+}

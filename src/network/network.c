@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+// The passes: a flat list of calls, one for each node, whose pointers are fixed when the network is
+// made. Memory is three blocks besides the parameters:
+//
+//     planned    values, gradients, saved: offsets from the plan (graph/plan.h)
+//     prepared   packed parameters of each node, one after the other
+//     workspace  scratch, as much as the neediest node wants
+#include "network/network.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/fuse.h"
+#include "graph/op.h"
+#include "graph/plan.h"
+
+struct Network {
+    const Backend *backend;
+    Threads *threads;
+    Parameters *parameters;
+    const Graph *graph; // the one that runs
+    Graph *fused;       // owned; NULL when the plain graph runs
+    Arena *arena;       // the plan and the calls
+    Plan *plan;
+    int batch;
+    Phase phase;
+    bool keep_values;
+    bool stale;  // inference: parameters changed since prepare()
+    Call *calls; // by node
+    void *planned, *prepared, *workspace;
+    size_t planned_bytes, prepared_bytes, workspace_bytes;
+    int32_t *labels;
+};
+
+static size_t align_bytes(size_t bytes) {
+    return (bytes + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
+}
+
+// Fuses, plans, and adds up sizes: all of a network but its blocks.
+static Status network_layout(Network *network, const Graph *graph, const NetworkOptions *options) {
+    TRY(graph_status(graph));
+    assert(options->batch > 0);
+    network->backend = options->backend;
+    network->threads = options->threads;
+    network->batch = options->batch;
+    network->phase = options->phase;
+    network->keep_values = options->keep_values;
+    network->graph = graph;
+    bool training = options->phase == PHASE_TRAINING;
+    if (options->fuse) {
+        TRY(graph_fuse(graph, training ? FUSE_FOR_TRAINING : FUSE_FOR_INFERENCE, &network->fused));
+        network->graph = network->fused;
+    }
+    network->arena = arena_create();
+    if (network->arena == NULL) {
+        return status_fail(STATUS_FAILED, "cannot get memory for the plan");
+    }
+    TRY(plan_create(network->graph, network->arena, options->batch, training, options->keep_values,
+                    &network->plan));
+    network->planned_bytes = network->plan->elements * options->backend->element_size;
+    int threads = threads_count(options->threads);
+    for (NodeId i = 0; i < network->graph->node_count; i++) {
+        const Node *node = &network->graph->nodes[i];
+        if (node->op == OP_INPUT) {
+            continue;
+        }
+        network->prepared_bytes +=
+            align_bytes(options->backend->prepared_size(network->graph, node, options->phase));
+        size_t workspace = options->backend->workspace_size(network->graph, node, options->batch,
+                                                            options->phase, threads);
+        if (workspace > network->workspace_bytes) {
+            network->workspace_bytes = workspace;
+        }
+    }
+    return STATUS_OK;
+}
+
+static void *planned_at(const Network *network, int64_t offset) {
+    if (offset == PLAN_NOWHERE) {
+        return NULL;
+    }
+    return (char *)network->planned + (size_t)offset * network->backend->element_size;
+}
+
+// Fills the fixed part of a node's call; `prepared` is its place in that block.
+static void call_init(Network *network, NodeId id, void *prepared) {
+    const Graph *graph = network->graph;
+    const Node *node = &graph->nodes[id];
+    const Plan *plan = network->plan;
+    Call *call = &network->calls[id];
+    *call = (Call){
+        .node = node,
+        .phase = network->phase,
+        .output = planned_at(network, plan->value[id]),
+        .prepared = prepared,
+        .labels = node->op == OP_SOFTMAX_LOSS ? network->labels : NULL,
+        .node_index = id,
+        .workspace = network->workspace,
+        .threads = network->threads,
+    };
+    for (int k = 0; k < NODE_INPUTS && node->input[k] != NODE_NONE; k++) {
+        call->input_shape[k] = graph->nodes[node->input[k]].shape;
+        call->input[k] = planned_at(network, plan->value[node->input[k]]);
+    }
+    for (int k = 0; k < NODE_PARAMS; k++) {
+        if (node->param[k] != PARAM_NONE) {
+            const Param *param = &graph->params[node->param[k]];
+            call->param[k] = parameters_values(network->parameters, param);
+            call->param_gradient[k] = parameters_gradient(network->parameters, param);
+        }
+    }
+    if (network->phase == PHASE_TRAINING) {
+        call->saved = planned_at(network, plan->saved[id]);
+        call->output_gradient = planned_at(network, plan->gradient[id]);
+        for (int k = 0; k < NODE_INPUTS && node->input[k] != NODE_NONE; k++) {
+            call->input_gradient[k] = planned_at(network, plan->gradient[node->input[k]]);
+            call->accumulate[k] = !plan->first[id * NODE_INPUTS + k];
+        }
+    }
+}
+
+static Status network_allocate(Network *network) {
+    const Graph *graph = network->graph;
+    network->calls = arena_alloc(network->arena, (size_t)graph->node_count * sizeof(Call));
+    network->labels = arena_alloc(network->arena, (size_t)network->batch * sizeof(int32_t));
+    if (network->calls == NULL || network->labels == NULL) {
+        return status_fail(STATUS_FAILED, "cannot get memory for %d layers", graph->node_count);
+    }
+    TRY(block_alloc(network->planned_bytes, "activations", &network->planned));
+    TRY(block_alloc(network->prepared_bytes, "packed weights", &network->prepared));
+    TRY(block_alloc(network->workspace_bytes, "workspace", &network->workspace));
+    char *prepared = network->prepared;
+    for (NodeId i = 0; i < graph->node_count; i++) {
+        const Node *node = &graph->nodes[i];
+        if (node->op == OP_INPUT) {
+            continue;
+        }
+        size_t bytes = network->backend->prepared_size(graph, node, network->phase);
+        call_init(network, i, bytes > 0 ? prepared : NULL);
+        prepared += align_bytes(bytes);
+    }
+    network->stale = true;
+    return STATUS_OK;
+}
+
+Status network_create(const Graph *graph, Parameters *parameters, const NetworkOptions *options,
+                      Network **out) {
+    *out = NULL;
+    assert(parameters->element_size == options->backend->element_size);
+    assert(options->phase == PHASE_INFERENCE || parameters->gradients != NULL);
+    Network *network = calloc(1, sizeof *network);
+    if (network == NULL) {
+        return status_fail(STATUS_FAILED, "cannot get memory for a network");
+    }
+    network->parameters = parameters;
+    Status status = network_layout(network, graph, options);
+    if (status == STATUS_OK) {
+        status = network_allocate(network);
+    }
+    if (status != STATUS_OK) {
+        network_destroy(network);
+        return status;
+    }
+    *out = network;
+    return STATUS_OK;
+}
+
+void network_destroy(Network *network) {
+    if (network == NULL) {
+        return;
+    }
+    block_free(network->planned);
+    block_free(network->prepared);
+    block_free(network->workspace);
+    graph_destroy(network->fused);
+    arena_destroy(network->arena);
+    free(network);
+}
+
+Status network_bytes(const Graph *graph, const NetworkOptions *options, size_t *bytes) {
+    Network layout = {0};
+    Status status = network_layout(&layout, graph, options);
+    *bytes = layout.planned_bytes + layout.prepared_bytes + layout.workspace_bytes;
+    graph_destroy(layout.fused);
+    arena_destroy(layout.arena);
+    return status;
+}
+
+void *network_input(Network *network) {
+    return planned_at(network, network->plan->value[network->graph->input]);
+}
+
+int32_t *network_labels(Network *network) { return network->labels; }
+
+void network_refresh(Network *network) { network->stale = true; }
+
+// Sets what changes from pass to pass.
+static void call_begin(Call *call, const PassOptions *pass) {
+    call->batch = pass->count;
+    call->norm_momentum = pass->norm_momentum;
+    call->loss_scale = pass->loss_scale;
+    call->seed = pass->seed;
+    call->iteration = pass->iteration;
+    call->first_sample = pass->first_sample;
+}
+
+static void forward_node(Network *network, NodeId id, const PassOptions *pass) {
+    Call *call = &network->calls[id];
+    if (call->node == NULL) {
+        return; // the input
+    }
+    call_begin(call, pass);
+    if ((network->stale || network->phase == PHASE_TRAINING) && call->prepared != NULL) {
+        network->backend->prepare(call);
+    }
+    network->backend->forward(call);
+}
+
+void network_forward(Network *network, const PassOptions *pass) {
+    assert(pass->count > 0 && pass->count <= network->batch);
+    for (NodeId i = 0; i < network->graph->node_count; i++) {
+        forward_node(network, i, pass);
+    }
+    network->stale = false;
+}
+
+void network_backward(Network *network, const PassOptions *pass) {
+    assert(network->phase == PHASE_TRAINING);
+    for (NodeId i = network->graph->node_count - 1; i >= 0; i--) {
+        Call *call = &network->calls[i];
+        bool begins = call->node != NULL && call->node->op == OP_SOFTMAX_LOSS;
+        // A value that no loss depends on has no gradient, and its parameters' stay zero.
+        if (call->node == NULL || (call->output_gradient == NULL && !begins) ||
+            !network->plan->needs_gradient[i]) {
+            continue;
+        }
+        call_begin(call, pass);
+        network->backend->backward(call);
+    }
+}
+
+const void *network_output(const Network *network) {
+    return planned_at(network, network->plan->value[network->graph->output]);
+}
+
+static double element_at(const Network *network, const void *values, size_t index) {
+    return network->backend->element_size == sizeof(double) ? ((const double *)values)[index]
+                                                            : ((const float *)values)[index];
+}
+
+double network_loss(const Network *network, int sample) {
+    double total = 0;
+    for (NodeId i = 0; i < network->graph->node_count; i++) {
+        if (network->graph->nodes[i].op == OP_SOFTMAX_LOSS) {
+            total += element_at(network, network->calls[i].output, (size_t)sample);
+        }
+    }
+    return total;
+}
+
+const void *network_value(const Network *network, const char *node, Shape *shape) {
+    for (NodeId i = 0; i < network->graph->node_count; i++) {
+        if (strcmp(network->graph->nodes[i].name, node) == 0) {
+            if (!network->keep_values && i != network->graph->output) {
+                return NULL;
+            }
+            *shape = network->graph->nodes[i].shape;
+            return planned_at(network, network->plan->value[i]);
+        }
+    }
+    return NULL;
+}
+
+const Graph *network_graph(const Network *network) { return network->graph; }
+
+const char *network_find_nonfinite(Network *network, const PassOptions *pass) {
+    size_t bytes = network->graph->running_elements * network->backend->element_size;
+    void *running = malloc(bytes > 0 ? bytes : 1);
+    if (running == NULL) {
+        return NULL;
+    }
+    if (bytes > 0) {
+        memcpy(running, network->parameters->running, bytes);
+    }
+    const char *found = NULL;
+    for (NodeId i = 0; i < network->graph->node_count && found == NULL; i++) {
+        const Node *node = &network->graph->nodes[i];
+        forward_node(network, i, pass);
+        const void *values = planned_at(network, network->plan->value[i]);
+        size_t elements = shape_elements(node->shape) * (size_t)pass->count;
+        for (size_t e = 0; e < elements; e++) {
+            if (!isfinite(element_at(network, values, e))) {
+                found = node->name;
+                break;
+            }
+        }
+    }
+    if (bytes > 0) {
+        memcpy(network->parameters->running, running, bytes);
+    }
+    free(running);
+    return found;
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The four blocks of parameters.
+#include <stdlib.h>
+
+#include "base/random.h"
+#include "network/network.h"
+
+Status parameters_create(const Graph *graph, size_t element_size, bool training, Parameters **out) {
+    *out = NULL;
+    Parameters *parameters = calloc(1, sizeof *parameters);
+    if (parameters == NULL) {
+        return status_fail(STATUS_FAILED, "cannot get memory for parameters");
+    }
+    parameters->element_size = element_size;
+    size_t trainable = graph->trainable_elements * element_size;
+    Status status = block_alloc(trainable, "parameters", &parameters->values);
+    if (status == STATUS_OK) {
+        status = block_alloc(graph->running_elements * element_size, "running statistics",
+                             &parameters->running);
+    }
+    if (status == STATUS_OK && training) {
+        status = block_alloc(trainable, "gradients", &parameters->gradients);
+    }
+    if (status == STATUS_OK && training) {
+        status = block_alloc(trainable, "momentum", &parameters->momentum);
+    }
+    if (status != STATUS_OK) {
+        parameters_destroy(parameters);
+        return status;
+    }
+    *out = parameters;
+    return STATUS_OK;
+}
+
+void parameters_destroy(Parameters *parameters) {
+    if (parameters == NULL) {
+        return;
+    }
+    block_free(parameters->values);
+    block_free(parameters->gradients);
+    block_free(parameters->momentum);
+    block_free(parameters->running);
+    free(parameters);
+}
+
+void *parameters_values(const Parameters *parameters, const Param *param) {
+    char *block = param_is_running(param->role) ? parameters->running : parameters->values;
+    return block + param->offset * parameters->element_size;
+}
+
+void *parameters_gradient(const Parameters *parameters, const Param *param) {
+    if (param_is_running(param->role) || parameters->gradients == NULL) {
+        return NULL;
+    }
+    return (char *)parameters->gradients + param->offset * parameters->element_size;
+}
+
+void parameters_init(Parameters *parameters, const Graph *graph, uint64_t seed) {
+    for (int32_t p = 0; p < graph->param_count; p++) {
+        const Param *param = &graph->params[p];
+        void *values = parameters_values(parameters, param);
+        uint64_t major = random_hash(param->name);
+        for (size_t i = 0; i < param->elements; i++) {
+            double value = param->init_value;
+            if (param->init_deviation != 0) {
+                value += param->init_deviation * random_normal(seed, RANDOM_INIT, major, i);
+            }
+            // Rounded to float for every element type, so that a double network begins at the
+            // very same point.
+            if (parameters->element_size == sizeof(double)) {
+                ((double *)values)[i] = (float)value;
+            } else {
+                ((float *)values)[i] = (float)value;
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model and its file: the graph's description, parameters, class names and preprocessing
+// together, as safetensors. The trainer's checkpoints are the same file with momentum and state
+// added.
+#ifndef RESNET_TRAIN_MODEL_FILE_H
+#define RESNET_TRAIN_MODEL_FILE_H
+
+#include "base/arena.h"
+#include "data/preprocess.h"
+#include "formats/safetensors.h"
+#include "graph/graph.h"
+#include "models/models.h"
+#include "network/network.h"
+
+// Metadata keys (all values are strings): "format" "resnet", "resnet.version", "resnet.model",
+// "resnet.shortcut", "resnet.stride_in", "resnet.input" "3x32x32" (CxHxW), "resnet.classes" (a JSON
+// list of names, or absent), "resnet.class_count", "resnet.mean" and "resnet.std"
+// ("0.49,0.48,0.45", each with 9 significant digits). A per-pixel mean is the tensor
+// "preprocess.pixel_mean" [H,W,C].
+typedef struct ModelFile {
+    Arena *arena; // owns the strings
+    char *name;   // "resnet20"
+    ModelOptions options;
+    Graph *graph;           // plain, without a loss
+    Parameters *parameters; // float, values and running only; NULL until initialised or loaded
+    char **class_names;     // [options.classes], or NULL
+    bool has_preprocess;
+    Preprocess preprocess;
+} ModelFile;
+
+// A model without parameters yet: enough for `resnet summary`, and cheap for 60 million of them.
+Status model_file_create(const char *name, const ModelOptions *options, ModelFile **out);
+void model_file_destroy(ModelFile *file);
+// Takes memory for the parameters and draws them by seed; nothing where they are there already.
+Status model_file_initialise(ModelFile *file, uint64_t seed);
+
+// Copies names and preprocessing into the model. channels 1 or 3.
+Status model_file_set_classes(ModelFile *file, char *const *names, int count);
+Status model_file_set_preprocess(ModelFile *file, const Preprocess *preprocess);
+
+// Reads a file that model_file_save() wrote. Every parameter must be there with its shape, finite
+// or not; unknown tensors are refused unless named "momentum.*" or "preprocess.*". The sentence
+// names the file and the tensor.
+Status model_file_load(const char *path, ModelFile **out);
+Status model_file_save(const ModelFile *file, const char *path);
+
+#endif
