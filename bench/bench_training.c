@@ -36,6 +36,12 @@ int main(int argc, char **argv) {
         return fail();
     }
     parameters_init(parameters, graph, 1);
+    Optimizer *optimizer = NULL;
+    OptimizerOptions update = {
+        .form = MOMENTUM_PYTORCH, .momentum = 0.9, .weight_decay = 1e-4, .decay_norm_bias = true};
+    if (optimizer_create(graph, &update, &optimizer) != STATUS_OK) {
+        return fail();
+    }
     NetworkOptions options = {.backend = backend,
                               .threads = threads,
                               .batch = batch,
@@ -51,19 +57,17 @@ int main(int argc, char **argv) {
         images[i] = (float)random_normal(1, RANDOM_TEST, 0, i);
     }
     for (int i = 0; i < batch; i++) {
-        network_labels(network)[i] = (int32_t)random_below((uint32_t)classes, 1, RANDOM_TEST, 1,
-                                                           (uint64_t)i);
+        network_labels(network)[i] =
+            (int32_t)random_below((uint32_t)classes, 1, RANDOM_TEST, 1, (uint64_t)i);
     }
     double best = 0, total = 0;
     for (int step = -1; step < steps; step++) { // the first one is not counted
         double start = clock_seconds();
-        PassOptions pass = {.count = batch, .norm_momentum = 0.1f,
-                            .loss_scale = 1.0f / (float)batch};
+        PassOptions pass = {
+            .count = batch, .norm_momentum = 0.1f, .loss_scale = 1.0f / (float)batch};
         network_forward(network, &pass);
         network_backward(network, &pass);
-        optimizer_step(parameters, graph, threads,
-                       &(OptimizerOptions){.lr = 0.1, .momentum = 0.9, .weight_decay = 1e-4,
-                                           .decay_norm_bias = true});
+        optimizer_step(optimizer, parameters, 0.1, threads);
         double seconds = clock_seconds() - start;
         if (step >= 0) {
             total += seconds;
@@ -74,6 +78,7 @@ int main(int argc, char **argv) {
            "\"images_per_second\": %.1f, \"best_images_per_second\": %.1f}\n",
            name, batch, thread_count, backend->name, steps * batch / total, batch / best);
     network_destroy(network);
+    optimizer_destroy(optimizer);
     parameters_destroy(parameters);
     threads_destroy(threads);
     graph_destroy(graph);

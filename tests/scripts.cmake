@@ -5,7 +5,5 @@ foreach(script ${scripts})
   get_filename_component(folder ${script} DIRECTORY)
   get_filename_component(folder ${folder} NAME)
   string(REGEX REPLACE "^test_" "" name ${name})
-  add_test(NAME ${folder}.${name} COMMAND bash ${script} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(${folder}.${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900
-    ENVIRONMENT "RESNET_PROGRAM=$<TARGET_FILE:resnet>;RESNET_BUILD=${PROJECT_BINARY_DIR};RESNET_SANITIZE=${RESNET_SANITIZE}")
+  resnet_add_test(${folder}.${name} bash ${script})
 endforeach()

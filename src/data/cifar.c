@@ -37,9 +37,11 @@ Status cifar_decode(const Source *source, const DataFile *files, int count, Data
         TRY(check(source, &files[f]));
         total += files[f].content.size / row;
     }
-    if (total > UINT32_MAX) {
-        return status_fail(STATUS_FAILED, "%s: %zu samples with the files beside it, at most %u "
-                           "are possible", files[0].path, total, UINT32_MAX);
+    if (total > INT32_MAX) {
+        return status_fail(STATUS_FAILED,
+                           "%s: %zu samples with the files beside it, at most %d "
+                           "are possible",
+                           files[0].path, total, INT32_MAX);
     }
     TRY(dataset_allocate(out, CHANNELS, (uint32_t)total));
     uint8_t *pixel = out->pixels;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/dataset.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,9 +121,10 @@ static Status read_names(Arena *arena, const char *path, Dataset *out) {
     TRY(file_map(path, &file));
     char *text = NULL;
     for (size_t i = 0; i < file.size; i++) {
-        if (iscntrl(file.bytes[i]) && strchr("\r\n\t", file.bytes[i]) == NULL) {
-            Status status = status_fail(STATUS_FAILED, "%s: byte %zu is 0x%02x, expected text", path,
-                                        i, file.bytes[i]);
+        uint8_t byte = file.bytes[i];
+        if ((byte < ' ' && byte != '\n' && byte != '\r' && byte != '\t') || byte == 0x7f) {
+            Status status =
+                status_fail(STATUS_FAILED, "%s: byte %zu is 0x%02x, expected text", path, i, byte);
             file_unmap(&file);
             return status;
         }
@@ -159,8 +159,8 @@ static Status set_names(Arena *arena, const Source *source, const char *folder, 
 // ---- the public functions ----------------------------------------------------------------------
 
 static Status open_in(Arena *arena, const char *spec, Split split, Dataset *out) {
-    const Source *source;
-    const char *folder;
+    const Source *source = NULL;
+    const char *folder = NULL;
     TRY(parse_spec(spec, &source, &folder));
     TRY(find_folder(arena, source, split, &folder));
     DataFile files[SOURCE_FILES_MAX] = {0};

@@ -45,10 +45,9 @@ static Status read_header(Stream *stream, Idx *idx) {
     }
     uint32_t magic = 0x801 + idx->dimensions;
     if (word(header) != magic) {
-        return status_fail(STATUS_FAILED,
-                           "%s: begins with 0x%08x, expected 0x%08x (bytes in %u dimension%s)",
-                           path, word(header), magic, idx->dimensions + 1,
-                           idx->dimensions == 0 ? "" : "s");
+        return status_fail(
+            STATUS_FAILED, "%s: begins with 0x%08x, expected 0x%08x (bytes in %u dimension%s)",
+            path, word(header), magic, idx->dimensions + 1, idx->dimensions == 0 ? "" : "s");
     }
     idx->count = word(header + 4);
     if (idx->count == 0 || idx->count > COUNT_MAX) {
@@ -113,12 +112,14 @@ static Status read_idx(const DataFile *file, Idx *idx) {
 static Status fill(const Source *source, const DataFile *files, const Idx *images,
                    const Idx *labels, Dataset *out) {
     if (images->count != labels->count) {
-        return status_fail(STATUS_FAILED, "%s: has %u labels, expected %u (%s has that many images)",
+        return status_fail(STATUS_FAILED,
+                           "%s: has %u labels, expected %u (%s has that many images)",
                            files[1].path, labels->count, images->count, files[0].path);
     }
     for (uint32_t i = 0; i < labels->count; i++) {
         if (labels->bytes[i] >= source->classes) {
-            return status_fail(STATUS_FAILED, "%s: item %u (byte %u) has label %d, expected 0 to %d",
+            return status_fail(STATUS_FAILED,
+                               "%s: item %u (byte %u) has label %d, expected 0 to %d",
                                files[1].path, i, 8 + i, labels->bytes[i], source->classes - 1);
         }
     }

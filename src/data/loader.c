@@ -97,8 +97,9 @@ static void *worker_main(void *argument) {
     Loader *loader = argument;
     pthread_mutex_lock(&loader->mutex);
     for (;;) {
-        while (!loader->stop && (loader->seeking || loader->taken >= loader->returned +
-                                                        (uint64_t)loader->options.ahead)) {
+        while (!loader->stop &&
+               (loader->seeking ||
+                loader->taken >= loader->returned + (uint64_t)loader->options.ahead)) {
             pthread_cond_wait(&loader->work, &loader->mutex);
         }
         if (loader->stop) {
@@ -142,8 +143,7 @@ static Status check(const Dataset *dataset, const Preprocess *preprocess,
                            dataset->name, dataset->channels, dataset->height, dataset->width,
                            preprocess->channels, preprocess->height, preprocess->width);
     }
-    if (dataset->count == 0 ||
-        (options->drop_last && dataset->count < (uint32_t)options->batch)) {
+    if (dataset->count == 0 || (options->drop_last && dataset->count < (uint32_t)options->batch)) {
         return status_fail(STATUS_FAILED, "%s has %u samples, expected at least %d for a batch",
                            dataset->name, dataset->count, options->drop_last ? options->batch : 1);
     }

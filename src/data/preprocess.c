@@ -91,6 +91,7 @@ void preprocess_sample(const Preprocess *preprocess, const Augment *augment, uin
     int dy = 0, dx = 0;
     bool flip = false;
     if (augment != NULL && augment->pad > 0) {
+        assert(augment->pad < 0x7fff);
         uint32_t places = 2 * (uint32_t)augment->pad + 1;
         uint32_t draw = random_below(places * places, seed, RANDOM_CROP, epoch, sample);
         dy = (int)(draw / places) - augment->pad;

@@ -9,23 +9,23 @@ static const char *const cifar10_names[] = {
 };
 
 static const char *const cifar100_names[] = {
-    "apple",        "aquarium_fish", "baby",       "bear",       "beaver",      "bed",
-    "bee",          "beetle",        "bicycle",    "bottle",     "bowl",        "boy",
-    "bridge",       "bus",           "butterfly",  "camel",      "can",         "castle",
-    "caterpillar",  "cattle",        "chair",      "chimpanzee", "clock",       "cloud",
-    "cockroach",    "couch",         "crab",       "crocodile",  "cup",         "dinosaur",
-    "dolphin",      "elephant",      "flatfish",   "forest",     "fox",         "girl",
-    "hamster",      "house",         "kangaroo",   "keyboard",   "lamp",        "lawn_mower",
-    "leopard",      "lion",          "lizard",     "lobster",    "man",         "maple_tree",
-    "motorcycle",   "mountain",      "mouse",      "mushroom",   "oak_tree",    "orange",
-    "orchid",       "otter",         "palm_tree",  "pear",       "pickup_truck", "pine_tree",
-    "plain",        "plate",         "poppy",      "porcupine",  "possum",      "rabbit",
-    "raccoon",      "ray",           "road",       "rocket",     "rose",        "sea",
-    "seal",         "shark",         "shrew",      "skunk",      "skyscraper",  "snail",
-    "snake",        "spider",        "squirrel",   "streetcar",  "sunflower",   "sweet_pepper",
-    "table",        "tank",          "telephone",  "television", "tiger",       "tractor",
-    "train",        "trout",         "tulip",      "turtle",     "wardrobe",    "whale",
-    "willow_tree",  "wolf",          "woman",      "worm",
+    "apple",       "aquarium_fish", "baby",      "bear",       "beaver",       "bed",
+    "bee",         "beetle",        "bicycle",   "bottle",     "bowl",         "boy",
+    "bridge",      "bus",           "butterfly", "camel",      "can",          "castle",
+    "caterpillar", "cattle",        "chair",     "chimpanzee", "clock",        "cloud",
+    "cockroach",   "couch",         "crab",      "crocodile",  "cup",          "dinosaur",
+    "dolphin",     "elephant",      "flatfish",  "forest",     "fox",          "girl",
+    "hamster",     "house",         "kangaroo",  "keyboard",   "lamp",         "lawn_mower",
+    "leopard",     "lion",          "lizard",    "lobster",    "man",          "maple_tree",
+    "motorcycle",  "mountain",      "mouse",     "mushroom",   "oak_tree",     "orange",
+    "orchid",      "otter",         "palm_tree", "pear",       "pickup_truck", "pine_tree",
+    "plain",       "plate",         "poppy",     "porcupine",  "possum",       "rabbit",
+    "raccoon",     "ray",           "road",      "rocket",     "rose",         "sea",
+    "seal",        "shark",         "shrew",     "skunk",      "skyscraper",   "snail",
+    "snake",       "spider",        "squirrel",  "streetcar",  "sunflower",    "sweet_pepper",
+    "table",       "tank",          "telephone", "television", "tiger",        "tractor",
+    "train",       "trout",         "tulip",     "turtle",     "wardrobe",     "whale",
+    "willow_tree", "wolf",          "woman",     "worm",
 };
 
 static const char *const digit_names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
@@ -36,10 +36,10 @@ static const char *const fashion_names[] = {
 };
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
-#define IDX_FILES                                                   \
-    {                                                               \
-        {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"},     \
-        {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"},       \
+#define IDX_FILES                                                                                  \
+    {                                                                                              \
+        {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"},                                    \
+            {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"},                                  \
     }
 
 static const Source sources[] = {

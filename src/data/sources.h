@@ -22,11 +22,11 @@ typedef struct Source Source;
 typedef Status SourceDecode(const Source *source, const DataFile *files, int count, Dataset *out);
 
 struct Source {
-    const char *name;                        // the SPEC's word and Dataset.name
-    const char *folder;                      // what the published archive unpacks to
-    const char *files[2][SOURCE_FILES_MAX];  // by Split, in the order of the samples
-    const char *names_file;                  // one class name a line; NULL: there is none
-    const char *const *class_names;          // [classes], for where that file is absent
+    const char *name;                       // the SPEC's word and Dataset.name
+    const char *folder;                     // what the published archive unpacks to
+    const char *files[2][SOURCE_FILES_MAX]; // by Split, in the order of the samples
+    const char *names_file;                 // one class name a line; NULL: there is none
+    const char *const *class_names;         // [classes], for where that file is absent
     int classes;
     int label_bytes;     // CIFAR: labels that begin a row, the last of which is taken
     bool may_be_gzipped; // files may come as NAME.gz

@@ -35,8 +35,9 @@ static Status member_end(Stream *stream) {
     } else if (begins_as_gzip(file, stream->position)) {
         inflateReset(&stream->inflater);
     } else {
-        return status_fail(STATUS_FAILED, "%s: %zu bytes follow the gzip data that ends at byte %zu",
-                           file->path, file->content.size - stream->position, stream->position);
+        return status_fail(STATUS_FAILED,
+                           "%s: %zu bytes follow the gzip data that ends at byte %zu", file->path,
+                           file->content.size - stream->position, stream->position);
     }
     return STATUS_OK;
 }
@@ -64,7 +65,7 @@ static Status expand(Stream *stream, uint8_t *buffer, size_t wanted, size_t *got
             return status_fail(STATUS_FAILED, "%s: cannot be decompressed (out of memory)",
                                file->path);
         } else if (code != Z_OK && code != Z_BUF_ERROR) {
-            return status_fail(STATUS_FAILED, "%s: gzip data is damaged at byte %zu (%s)",
+            return status_fail(STATUS_FAILED, "%s: gzip data is damaged near byte %zu (%s)",
                                file->path, stream->position,
                                inflater->msg != NULL ? inflater->msg : "not gzip");
         } else if (inflater->avail_out > 0 && stream->position == file->content.size) {

@@ -129,7 +129,10 @@ Status json_walk_value(JsonSpan span, json_t **out) {
     *out = json_loadb(span.text, span.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (*out == NULL) {
         return status_fail(STATUS_FAILED, "header byte %zu: not valid JSON (%s)",
-                           span.offset + (size_t)error.position, error.text);
+                           span.offset + (size_t)error.position,
+                           json_error_code(&error) == json_error_null_character
+                               ? "a string with U+0000"
+                               : error.text);
     }
     return STATUS_OK;
 }

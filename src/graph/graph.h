@@ -154,6 +154,8 @@ typedef struct Graph {
     const char *model;                           // name of the architecture
     const char *error;                           // first error; NULL while all is well
     char scope[256];                             // prefix of names while building
+    uint8_t scope_length[16];                    // of the prefix before each graph_push()
+    int32_t scope_depth;
 } Graph;
 
 // NULL when memory is out.

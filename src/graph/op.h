@@ -21,7 +21,8 @@ typedef struct OpRow {
     void (*declare)(Graph *graph, Node *node);
     // Multiply-adds for one sample (the paper's FLOPs); NULL for none. Only conv and linear count.
     uint64_t (*macs)(const Graph *graph, const Node *node);
-    // Elements put aside by the forward pass of a training step for a batch of that size; NULL: none.
+    // Elements put aside by the forward pass of a training step for a batch of that size; NULL:
+    // none.
     size_t (*saved)(const Graph *graph, const Node *node, int batch);
     // OpReads flags of the unfused op. See op_backward_reads() for a node.
     int backward_reads;
@@ -38,6 +39,9 @@ uint64_t graph_parameters(const Graph *graph);
 
 // OpReads flags of this very node: a fused relu adds READS_OUTPUT (its mask is output > 0).
 int op_backward_reads(const Node *node);
+// Whether READS_INPUT means input `index`: a fused residual is only added, so nobody reads it
+// again.
+bool op_backward_reads_input(const Node *node, int index);
 
 // Elements that the node's forward pass puts aside for its backward pass.
 // norm: 2*channels (mean, 1/sqrt(variance+epsilon)); max_pool: one index an output element, as one

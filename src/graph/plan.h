@@ -20,9 +20,9 @@ enum { PLAN_NOWHERE = -1 };
 
 typedef struct Plan {
     // Offsets in elements, by node; PLAN_NOWHERE where there is none. Multiples of 16 elements.
-    int64_t *value;      // the node's output (batch samples)
-    int64_t *gradient;   // the gradient of the node's output; training only; none for OP_INPUT
-    int64_t *saved;      // what forward puts aside; training only
+    int64_t *value;       // the node's output (batch samples)
+    int64_t *gradient;    // the gradient of the node's output; training only; none for OP_INPUT
+    int64_t *saved;       // what forward puts aside; training only
     bool *needs_gradient; // a trainable parameter or a node that needs one lies above
     // For backward: whether node i is the first writer of the gradient of its input k (write) or a
     // later one (accumulate): first[i * NODE_INPUTS + k].

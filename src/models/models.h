@@ -9,10 +9,10 @@
 // CIFAR nets, B for the ImageNet nets. NONE makes the plain twin.
 typedef enum Shortcut {
     SHORTCUT_DEFAULT,
-    SHORTCUT_NONE,        // plain nets
-    SHORTCUT_PAD,         // option A: identity, extra zero channels
-    SHORTCUT_PROJECTION,  // option B: projection where dimensions change, identity elsewhere
-    SHORTCUT_PROJECT_ALL  // option C: every shortcut is a projection
+    SHORTCUT_NONE,       // plain nets
+    SHORTCUT_PAD,        // option A: identity, extra zero channels
+    SHORTCUT_PROJECTION, // option B: projection where dimensions change, identity elsewhere
+    SHORTCUT_PROJECT_ALL // option C: every shortcut is a projection
 } Shortcut;
 
 // Where a bottleneck block has its stride: the paper and Caffe 1x1 (v1), torchvision 3x3 (v1.5).
@@ -22,7 +22,7 @@ typedef struct ModelOptions {
     Shortcut shortcut;
     StrideIn stride_in; // default: 3x3
     int classes;        // 0: the architecture's own (10 or 1000)
-    Shape input;        // zeros: the architecture's own (3x32x32 or 3x224x224)
+    Shape input;        // a 0 in it: the architecture's own (3x32x32 or 3x224x224)
     bool loss;          // append a softmax_loss node named "loss"
     float label_smoothing;
     float zero_init_last_norm; // 1: scale of each residual branch's last norm starts at 0
@@ -37,6 +37,10 @@ typedef struct ModelInfo {
 
 // The table in a fixed order, CIFAR nets first. NULL past its end.
 const ModelInfo *model_info(int index);
+
+// Replaces defaults by what they stand for with `name`: shortcut, classes, input extents that are
+// 0, and, for nets with bottleneck blocks, stride_in. STATUS_USAGE as for model_build().
+Status model_resolve(const char *name, ModelOptions *options);
 
 // Builds `name` with options (NULL: defaults). STATUS_USAGE for an unknown name (the sentence lists
 // near ones) or options that the architecture does not have.

@@ -13,14 +13,14 @@
 #include "network/network.h"
 
 // Metadata keys (all values are strings): "format" "resnet", "resnet.version", "resnet.model",
-// "resnet.shortcut", "resnet.stride_in", "resnet.input" "3x32x32" (CxHxW), "resnet.classes" (a JSON
-// list of names, or absent), "resnet.class_count", "resnet.mean" and "resnet.std"
-// ("0.49,0.48,0.45", each with 9 significant digits). A per-pixel mean is the tensor
-// "preprocess.pixel_mean" [H,W,C].
+// "resnet.shortcut", "resnet.stride_in" (bottlenecks only), "resnet.input" "3x32x32" (CxHxW),
+// "resnet.classes" (a JSON list of names, or absent), "resnet.class_count", "resnet.mean" and
+// "resnet.std" ("0.49,0.48,0.45", each with up to 9 significant digits), "resnet.checksum" (see
+// entries.h). A per-pixel mean is the tensor "preprocess.pixel_mean" [H,W,C].
 typedef struct ModelFile {
-    Arena *arena; // owns the strings
-    char *name;   // "resnet20"
-    ModelOptions options;
+    Arena *arena;           // owns the strings
+    char *name;             // "resnet20"
+    ModelOptions options;   // classes, input and shortcut as the graph has them, never defaults
     Graph *graph;           // plain, without a loss
     Parameters *parameters; // float, values and running only; NULL until initialised or loaded
     char **class_names;     // [options.classes], or NULL

@@ -16,6 +16,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,7 +121,12 @@ static void op_run_begin(OpRun *run, const OpCase *op_case, Phase phase) {
     call->phase = phase;
     call->output = run->output;
     call->output_gradient = op_case->node.op == OP_SOFTMAX_LOSS ? NULL : run->output_gradient;
-    size_t saved = op_saved_elements(NULL, &run->node, op_case->batch);
+    Node sources[NODE_INPUTS] = {0}; // all that op_saved_elements() looks at
+    for (int k = 0; k < NODE_INPUTS; k++) {
+        sources[k].shape = op_case->input_shape[k];
+    }
+    const Graph graph = {.nodes = sources, .node_count = NODE_INPUTS};
+    size_t saved = op_saved_elements(&graph, &run->node, op_case->batch);
     call->saved = saved > 0 && phase == PHASE_TRAINING ? random_block(saved, 93) : NULL;
     call->labels = run->labels;
     call->norm_momentum = 0.1F;

@@ -73,33 +73,44 @@ static void fill_rows(float *y, const float *value, bool accumulate, int rows, i
     }
 }
 
-enum { SETS = 4 }; // sums in flight: row r goes to set r % SETS
+enum {
+    SETS = 4,       // sums in flight: row r goes to set r % SETS
+    BLOCK_ROWS = 64 // rows whose sums are taken before they join the total, to stay accurate
+};
 
-MAP_INLINE void sum_lanes(float *sum, const float *x, const float *y, int rows, ptrdiff_t channels,
-                          int lanes) {
-    Vec sets[SETS] = {0};
-    for (int r = 0; r < rows; r += SETS) {
-        UNROLL for (int s = 0; s < SETS; s++) {
-            if (r + s < rows) {
-                Vec value = load_lanes(x + (r + s) * channels, lanes);
-                if (y != NULL) {
-                    sets[s] += value * load_lanes(y + (r + s) * channels, lanes);
-                } else {
-                    sets[s] += value;
+MAP_INLINE void sum_lanes(float *sum, const float *x, const float *y, float divisor,
+                          bool accumulate, int rows, ptrdiff_t channels, int lanes) {
+    Vec total = {0};
+    for (int block = 0; block < rows; block += BLOCK_ROWS) {
+        int end = rows - block < BLOCK_ROWS ? rows : block + BLOCK_ROWS;
+        Vec sets[SETS] = {0};
+        for (int r = block; r < end; r += SETS) {
+            UNROLL for (int s = 0; s < SETS; s++) {
+                if (r + s < end) {
+                    Vec value = load_lanes(x + (r + s) * channels, lanes);
+                    if (y != NULL) {
+                        sets[s] += value * load_lanes(y + (r + s) * channels, lanes);
+                    } else {
+                        sets[s] += value;
+                    }
                 }
             }
         }
+        total += (sets[0] + sets[1]) + (sets[2] + sets[3]);
     }
-    store_lanes(sum, (sets[0] + sets[1]) + (sets[2] + sets[3]), lanes);
+    put_lanes(sum, total / divisor, accumulate, lanes);
 }
 
-static void sum_rows(float *sum, const float *x, const float *y, int rows, int channels) {
+static void sum_rows(float *sum, const float *x, const float *y, float divisor, bool accumulate,
+                     int rows, int channels) {
     int c = 0;
     for (; c + LANES <= channels; c += LANES) {
-        sum_lanes(sum + c, x + c, y == NULL ? NULL : y + c, rows, channels, LANES);
+        sum_lanes(sum + c, x + c, y == NULL ? NULL : y + c, divisor, accumulate, rows, channels,
+                  LANES);
     }
     if (c < channels) {
-        sum_lanes(sum + c, x + c, y == NULL ? NULL : y + c, rows, channels, channels - c);
+        sum_lanes(sum + c, x + c, y == NULL ? NULL : y + c, divisor, accumulate, rows, channels,
+                  channels - c);
     }
 }
 

@@ -21,7 +21,8 @@
 typedef struct NormGradient {
     const float *x, *output_gradient;
     bool relu;
-    const float *output; // tells where g passes; NULL: (x - mean) * scale + shift tells, computed again
+    const float
+        *output; // tells where g passes; NULL: (x - mean) * scale + shift tells, computed again
     const float *mean, *scale, *shift;
     float *masked;                        // gradient_sums: g is stored here; NULL: nowhere
     const float *input_factor, *constant; // gradient
@@ -57,8 +58,10 @@ typedef struct ElementKernels {
                        int channels);
     // Each row of y = value; added to y for `accumulate`.
     void (*fill_rows)(float *y, const float *value, bool accumulate, int rows, int channels);
-    // sum = the sum of x (of x * y unless y is NULL) over the rows.
-    void (*sum_rows)(float *sum, const float *x, const float *y, int rows, int channels);
+    // sum = the sum of x (of x * y unless y is NULL) over the rows, over the divisor; added to what
+    // is there for `accumulate`.
+    void (*sum_rows)(float *sum, const float *x, const float *y, float divisor, bool accumulate,
+                     int rows, int channels);
 } ElementKernels;
 
 // A rectangle of pixels: `first` is its upper left one, `step` the floats from row to row.

@@ -1,51 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch normalisation's passes over memory. Rows are taken in groups, one vector of channels at a
-// time, so that what belongs to a channel is loaded once for a group.
+// Batch normalisation's passes over memory.
+//
+// Narrow rows are taken in groups, one vector of channels at a time, so that what belongs to a
+// channel is loaded once for the group and several additions are in flight. Wide rows have enough
+// vectors for that themselves, and are taken one by one: memory is read twice as fast when it is
+// read from one end to the other.
 #include "backend/cpu/kernels/map_kernels.h"
 
 #include "backend/cpu/kernels/map_vector.h"
 
 enum {
-    GROUP = 8,           // rows of a group in sums
-    SETS = 2,            // sums of rows in flight: row r goes to set r % SETS
-    BLOCK_CHANNELS = 256, // channels whose sums are kept on the stack at a time
-    APPLY_GROUP = 4      // rows of a group in the passes that write
+    PIVOT_ROWS = 8,
+    SETS = 2,                   // sums of a channel in a group: its row r goes to set r % SETS
+    NARROW_SUM_CHANNELS = 64,   // the most of a row that is narrow in sums
+    SUM_GROUP = 4,              // rows of a group there
+    NARROW_APPLY_CHANNELS = 32, // the same in the passes that write
+    APPLY_GROUP = 4
 };
 
-// The sums of a block of channels. They live in memory between groups, in the first level cache.
+// The sums of each channel, in sets. They live in memory between groups, in the first level cache.
 typedef struct Sums {
-    float first[SETS][BLOCK_CHANNELS], second[SETS][BLOCK_CHANNELS];
+    float *first[SETS], *second[SETS];
 } Sums;
 
-static void sums_finish(const Sums *sums, int channels, float *first, float *second) {
-    for (int c = 0; c < channels; c++) {
-        first[c] = sums->first[0][c] + sums->first[1][c];
-        second[c] = sums->second[0][c] + sums->second[1][c];
+// Set 0 is the result's place; narrow rows have the others in `more`.
+typedef float MoreSums[2][SETS - 1][NARROW_SUM_CHANNELS];
+
+static Sums sums_begin(float *first, float *second, int channels, MoreSums more) {
+    Sums sums = {.first = {first}, .second = {second}};
+    memset(first, 0, (size_t)channels * sizeof *first);
+    memset(second, 0, (size_t)channels * sizeof *second);
+    for (int s = 1; s < SETS; s++) {
+        sums.first[s] = more[0][s - 1];
+        sums.second[s] = more[1][s - 1];
     }
+    return sums;
 }
 
-MAP_INLINE int smaller(int a, int b) { return a < b ? a : b; }
-
-static void pivot_rows(const float *x, int rows, int stride, int channels, float *pivot) {
-    rows = smaller(rows, GROUP);
-    for (int c = 0; c < channels; c++) {
-        float sum = x[c];
-        for (int r = 1; r < rows; r++) {
-            sum += x[(ptrdiff_t)r * stride + c];
+static void sums_finish(const Sums *sums, int channels) {
+    for (int s = 1; s < SETS && channels <= NARROW_SUM_CHANNELS; s++) {
+        for (int c = 0; c < channels; c++) {
+            sums->first[0][c] += sums->first[s][c];
+            sums->second[0][c] += sums->second[s][c];
         }
-        pivot[c] = sum / (float)rows;
     }
 }
 
-MAP_INLINE void moments_group(const float *x, ptrdiff_t stride, int rows, const float *pivot,
-                              Sums *sums, int c, int lanes) {
-    Vec middle = load_lanes(pivot + c, lanes);
-    Vec sum[SETS], square[SETS];
-    UNROLL for (int s = 0; s < SETS; s++) {
-        sum[s] = vec_load(&sums->first[s][c]);
-        square[s] = vec_load(&sums->second[s][c]);
+MAP_INLINE void pivot_lanes(const float *x, int rows, ptrdiff_t stride, float *pivot, int lanes) {
+    Vec sum = load_lanes(x, lanes);
+    for (int r = 1; r < rows; r++) {
+        sum += load_lanes(x + r * stride, lanes);
     }
-    UNROLL for (int r = 0; r < GROUP; r++) {
+    store_lanes(pivot, sum / (float)rows, lanes);
+}
+
+static void pivot_rows(const float *x, int rows, int channels, float *pivot) {
+    rows = rows < PIVOT_ROWS ? rows : PIVOT_ROWS;
+    int c = 0;
+    for (; c + LANES <= channels; c += LANES) {
+        pivot_lanes(x + c, rows, channels, pivot + c, LANES);
+    }
+    if (c < channels) {
+        pivot_lanes(x + c, rows, channels, pivot + c, channels - c);
+    }
+}
+
+MAP_INLINE void moments_lanes(const float *x, ptrdiff_t stride, int rows, const float *pivot,
+                              const Sums *sums, int c, int lanes) {
+    Vec middle = load_lanes(pivot + c, lanes);
+    Vec sum[SETS] = {0}, square[SETS] = {0};
+    UNROLL for (int s = 0; s < SETS; s++) {
+        if (s < rows) {
+            sum[s] = load_lanes(sums->first[s] + c, lanes);
+            square[s] = load_lanes(sums->second[s] + c, lanes);
+        }
+    }
+    UNROLL for (int r = 0; r < SUM_GROUP; r++) {
         if (r < rows) {
             Vec distance = load_lanes(x + r * stride + c, lanes) - middle;
             sum[r % SETS] += distance;
@@ -53,101 +83,111 @@ MAP_INLINE void moments_group(const float *x, ptrdiff_t stride, int rows, const 
         }
     }
     UNROLL for (int s = 0; s < SETS; s++) {
-        vec_store(&sums->first[s][c], sum[s]);
-        vec_store(&sums->second[s][c], square[s]);
+        if (s < rows) {
+            store_lanes(sums->first[s] + c, sum[s], lanes);
+            store_lanes(sums->second[s] + c, square[s], lanes);
+        }
     }
 }
 
-MAP_INLINE void moments_row(const float *x, ptrdiff_t stride, int rows, int channels,
-                            const float *pivot, Sums *sums) {
+// Up to SUM_GROUP rows.
+MAP_INLINE void moments_group(const float *x, int rows, int channels, const float *pivot,
+                              const Sums *sums) {
     int c = 0;
     for (; c + LANES <= channels; c += LANES) {
-        moments_group(x, stride, rows, pivot, sums, c, LANES);
+        moments_lanes(x, channels, rows, pivot, sums, c, LANES);
     }
     if (c < channels) {
-        moments_group(x, stride, rows, pivot, sums, c, channels - c);
+        moments_lanes(x, channels, rows, pivot, sums, c, channels - c);
     }
 }
 
 static void moments(const float *x, int rows, int channels, float *pivot, float *sum,
                     float *square) {
-    for (int block = 0; block < channels; block += BLOCK_CHANNELS) {
-        int width = smaller(channels - block, BLOCK_CHANNELS);
-        const float *from = x + block;
-        Sums sums = {0};
-        pivot_rows(from, rows, channels, width, pivot + block);
+    MoreSums more = {0};
+    Sums sums = sums_begin(sum, square, channels, more);
+    pivot_rows(x, rows, channels, pivot);
+    if (channels > NARROW_SUM_CHANNELS) {
+        for (int r = 0; r < rows; r++) {
+            moments_group(x + (ptrdiff_t)r * channels, 1, channels, pivot, &sums);
+        }
+    } else {
         int r = 0;
-        for (; r + GROUP <= rows; r += GROUP) {
-            moments_row(from + (ptrdiff_t)r * channels, channels, GROUP, width, pivot + block,
-                        &sums);
+        for (; r + SUM_GROUP <= rows; r += SUM_GROUP) {
+            moments_group(x + (ptrdiff_t)r * channels, SUM_GROUP, channels, pivot, &sums);
         }
         if (r < rows) {
-            moments_row(from + (ptrdiff_t)r * channels, channels, rows - r, width, pivot + block,
-                        &sums);
+            moments_group(x + (ptrdiff_t)r * channels, rows - r, channels, pivot, &sums);
         }
-        sums_finish(&sums, width, sum + block, square + block);
     }
+    sums_finish(&sums, channels);
 }
 
 // What forward computes and backward computes again for its mask: the same expression in one place.
 MAP_INLINE Vec normal(Vec x, Vec mean, Vec scale, Vec shift) { return (x - mean) * scale + shift; }
 
-MAP_INLINE void normalise_group(float *y, const float *x, const float *residual, const float *mean,
-                                const float *scale, const float *shift, int rows, int channels,
-                                bool relu, int c, int lanes) {
-    Vec means = load_lanes(mean + c, lanes);
-    Vec scales = load_lanes(scale + c, lanes);
-    Vec shifts = load_lanes(shift + c, lanes);
+typedef struct Normalise {
+    float *y;
+    const float *x, *residual, *mean, *scale, *shift;
+    int channels;
+    bool relu;
+} Normalise;
+
+MAP_INLINE void normalise_lanes(const Normalise *pass, ptrdiff_t row, int rows, bool residual,
+                                int c, int lanes) {
+    Vec mean = load_lanes(pass->mean + c, lanes);
+    Vec scale = load_lanes(pass->scale + c, lanes);
+    Vec shift = load_lanes(pass->shift + c, lanes);
     UNROLL for (int r = 0; r < APPLY_GROUP; r++) {
         if (r < rows) {
-            ptrdiff_t at = (ptrdiff_t)r * channels + c;
-            Vec value = normal(load_lanes(x + at, lanes), means, scales, shifts);
-            if (residual != NULL) {
-                value += load_lanes(residual + at, lanes);
+            ptrdiff_t at = (row + r) * pass->channels + c;
+            Vec value = normal(load_lanes(pass->x + at, lanes), mean, scale, shift);
+            if (residual) {
+                value += load_lanes(pass->residual + at, lanes);
             }
-            store_lanes(y + at, relu ? vec_relu(value) : value, lanes);
+            store_lanes(pass->y + at, pass->relu ? vec_relu(value) : value, lanes);
         }
     }
 }
 
-MAP_INLINE void normalise_rows(float *y, const float *x, const float *residual, const float *mean,
-                               const float *scale, const float *shift, int rows, int channels,
-                               bool relu) {
+MAP_INLINE void normalise_group(const Normalise *pass, ptrdiff_t row, int rows, bool residual) {
     int c = 0;
-    for (; c + LANES <= channels; c += LANES) {
-        normalise_group(y, x, residual, mean, scale, shift, rows, channels, relu, c, LANES);
+    for (; c + LANES <= pass->channels; c += LANES) {
+        normalise_lanes(pass, row, rows, residual, c, LANES);
     }
-    if (c < channels) {
-        normalise_group(y, x, residual, mean, scale, shift, rows, channels, relu, c, channels - c);
+    if (c < pass->channels) {
+        normalise_lanes(pass, row, rows, residual, c, pass->channels - c);
     }
 }
 
-MAP_INLINE void normalise_all(float *y, const float *x, const float *residual, const float *mean,
-                              const float *scale, const float *shift, int rows, int channels,
-                              bool relu) {
-    ptrdiff_t step = (ptrdiff_t)APPLY_GROUP * channels;
-    for (; rows >= APPLY_GROUP; rows -= APPLY_GROUP) {
-        normalise_rows(y, x, residual, mean, scale, shift, APPLY_GROUP, channels, relu);
-        y += step;
-        x += step;
-        residual = residual == NULL ? NULL : residual + step;
+MAP_INLINE void normalise_rows(const Normalise *pass, int rows, bool residual) {
+    int r = 0;
+    if (pass->channels <= NARROW_APPLY_CHANNELS) {
+        for (; r + APPLY_GROUP <= rows; r += APPLY_GROUP) {
+            normalise_group(pass, r, APPLY_GROUP, residual);
+        }
     }
-    if (rows > 0) {
-        normalise_rows(y, x, residual, mean, scale, shift, rows, channels, relu);
+    for (; r < rows; r++) {
+        normalise_group(pass, r, 1, residual);
     }
 }
 
 static void normalise(float *y, const float *x, const float *residual, const float *mean,
                       const float *scale, const float *shift, int rows, int channels, bool relu) {
+    const Normalise pass = {y, x, residual, mean, scale, shift, channels, relu};
     if (residual != NULL) {
-        normalise_all(y, x, residual, mean, scale, shift, rows, channels, relu);
+        normalise_rows(&pass, rows, true);
     } else {
-        normalise_all(y, x, NULL, mean, scale, shift, rows, channels, relu);
+        normalise_rows(&pass, rows, false);
     }
 }
 
 // Where the ReLU's mask comes from; a literal wherever it is passed on.
 typedef enum Mask { MASK_NONE, MASK_OUTPUT, MASK_AGAIN } Mask;
+
+static Mask mask_of(const NormGradient *pass) {
+    return !pass->relu ? MASK_NONE : pass->output != NULL ? MASK_OUTPUT : MASK_AGAIN;
+}
 
 typedef struct ChannelVectors {
     Vec mean, scale, shift;
@@ -174,20 +214,22 @@ MAP_INLINE Vec masked_gradient(const NormGradient *pass, Mask mask, Vec x,
     return g;
 }
 
-MAP_INLINE void gradient_sums_group(const NormGradient *pass, Mask mask, ptrdiff_t row, int rows,
-                                    int channels, int block, Sums *sums, int c, int lanes) {
-    ChannelVectors vectors = channel_vectors(pass, mask, block + c, lanes);
-    Vec sum[SETS], product[SETS];
+MAP_INLINE void gradient_sums_lanes(const NormGradient *pass, Mask mask, bool store, ptrdiff_t row,
+                                    int rows, int channels, const Sums *sums, int c, int lanes) {
+    ChannelVectors vectors = channel_vectors(pass, mask, c, lanes);
+    Vec sum[SETS] = {0}, product[SETS] = {0};
     UNROLL for (int s = 0; s < SETS; s++) {
-        sum[s] = vec_load(&sums->first[s][c]);
-        product[s] = vec_load(&sums->second[s][c]);
+        if (s < rows) {
+            sum[s] = load_lanes(sums->first[s] + c, lanes);
+            product[s] = load_lanes(sums->second[s] + c, lanes);
+        }
     }
-    UNROLL for (int r = 0; r < GROUP; r++) {
+    UNROLL for (int r = 0; r < SUM_GROUP; r++) {
         if (r < rows) {
-            ptrdiff_t at = (row + r) * channels + block + c;
+            ptrdiff_t at = (row + r) * channels + c;
             Vec x = load_lanes(pass->x + at, lanes);
             Vec g = masked_gradient(pass, mask, x, &vectors, at, lanes);
-            if (pass->masked != NULL) {
+            if (store) {
                 store_lanes(pass->masked + at, g, lanes);
             }
             sum[r % SETS] += g;
@@ -195,50 +237,62 @@ MAP_INLINE void gradient_sums_group(const NormGradient *pass, Mask mask, ptrdiff
         }
     }
     UNROLL for (int s = 0; s < SETS; s++) {
-        vec_store(&sums->first[s][c], sum[s]);
-        vec_store(&sums->second[s][c], product[s]);
+        if (s < rows) {
+            store_lanes(sums->first[s] + c, sum[s], lanes);
+            store_lanes(sums->second[s] + c, product[s], lanes);
+        }
     }
 }
 
-MAP_INLINE void gradient_sums_rows(const NormGradient *pass, Mask mask, ptrdiff_t row, int rows,
-                                   int channels, int block, int width, Sums *sums) {
+MAP_INLINE void gradient_sums_group(const NormGradient *pass, Mask mask, bool store, ptrdiff_t row,
+                                    int rows, int channels, const Sums *sums) {
     int c = 0;
-    for (; c + LANES <= width; c += LANES) {
-        gradient_sums_group(pass, mask, row, rows, channels, block, sums, c, LANES);
+    for (; c + LANES <= channels; c += LANES) {
+        gradient_sums_lanes(pass, mask, store, row, rows, channels, sums, c, LANES);
     }
-    if (c < width) {
-        gradient_sums_group(pass, mask, row, rows, channels, block, sums, c, width - c);
+    if (c < channels) {
+        gradient_sums_lanes(pass, mask, store, row, rows, channels, sums, c, channels - c);
     }
 }
 
-MAP_INLINE void gradient_sums_all(const NormGradient *pass, Mask mask, int rows, int channels,
-                                  float *sum, float *product) {
-    for (int block = 0; block < channels; block += BLOCK_CHANNELS) {
-        int width = smaller(channels - block, BLOCK_CHANNELS);
-        Sums sums = {0};
+MAP_INLINE void gradient_sums_rows(const NormGradient *pass, Mask mask, bool store, int rows,
+                                   int channels, const Sums *sums) {
+    if (channels > NARROW_SUM_CHANNELS) {
+        for (int r = 0; r < rows; r++) {
+            gradient_sums_group(pass, mask, store, r, 1, channels, sums);
+        }
+    } else {
         int r = 0;
-        for (; r + GROUP <= rows; r += GROUP) {
-            gradient_sums_rows(pass, mask, r, GROUP, channels, block, width, &sums);
+        for (; r + SUM_GROUP <= rows; r += SUM_GROUP) {
+            gradient_sums_group(pass, mask, store, r, SUM_GROUP, channels, sums);
         }
         if (r < rows) {
-            gradient_sums_rows(pass, mask, r, rows - r, channels, block, width, &sums);
+            gradient_sums_group(pass, mask, store, r, rows - r, channels, sums);
         }
-        sums_finish(&sums, width, sum + block, product + block);
     }
 }
 
-static void gradient_sums(const NormGradient *pass, int rows, int channels, float *sum,
+static void gradient_sums(const NormGradient *given, int rows, int channels, float *sum,
                           float *product) {
-    if (!pass->relu) {
-        gradient_sums_all(pass, MASK_NONE, rows, channels, sum, product);
-    } else if (pass->output != NULL) {
-        gradient_sums_all(pass, MASK_OUTPUT, rows, channels, sum, product);
-    } else {
-        gradient_sums_all(pass, MASK_AGAIN, rows, channels, sum, product);
+    const NormGradient pass = *given; // a copy of our own, which no store can be thought to change
+    MoreSums more = {0};
+    Sums sums = sums_begin(sum, product, channels, more);
+    bool store = pass.masked != NULL;
+    switch (mask_of(&pass)) {
+    case MASK_NONE:
+        gradient_sums_rows(&pass, MASK_NONE, store, rows, channels, &sums);
+        break;
+    case MASK_OUTPUT:
+        gradient_sums_rows(&pass, MASK_OUTPUT, store, rows, channels, &sums);
+        break;
+    case MASK_AGAIN:
+        gradient_sums_rows(&pass, MASK_AGAIN, store, rows, channels, &sums);
+        break;
     }
+    sums_finish(&sums, channels);
 }
 
-MAP_INLINE void gradient_group(const NormGradient *pass, Mask mask, ptrdiff_t row, int rows,
+MAP_INLINE void gradient_lanes(const NormGradient *pass, Mask mask, ptrdiff_t row, int rows,
                                int channels, int c, int lanes) {
     ChannelVectors vectors = channel_vectors(pass, mask, c, lanes);
     Vec scale = load_lanes(pass->scale + c, lanes);
@@ -256,34 +310,41 @@ MAP_INLINE void gradient_group(const NormGradient *pass, Mask mask, ptrdiff_t ro
     }
 }
 
-MAP_INLINE void gradient_rows(const NormGradient *pass, Mask mask, ptrdiff_t row, int rows,
-                              int channels) {
+MAP_INLINE void gradient_group(const NormGradient *pass, Mask mask, ptrdiff_t row, int rows,
+                               int channels) {
     int c = 0;
     for (; c + LANES <= channels; c += LANES) {
-        gradient_group(pass, mask, row, rows, channels, c, LANES);
+        gradient_lanes(pass, mask, row, rows, channels, c, LANES);
     }
     if (c < channels) {
-        gradient_group(pass, mask, row, rows, channels, c, channels - c);
+        gradient_lanes(pass, mask, row, rows, channels, c, channels - c);
     }
 }
 
-MAP_INLINE void gradient_all(const NormGradient *pass, Mask mask, int rows, int channels) {
+MAP_INLINE void gradient_rows(const NormGradient *pass, Mask mask, int rows, int channels) {
     int r = 0;
-    for (; r + APPLY_GROUP <= rows; r += APPLY_GROUP) {
-        gradient_rows(pass, mask, r, APPLY_GROUP, channels);
+    if (channels <= NARROW_APPLY_CHANNELS) {
+        for (; r + APPLY_GROUP <= rows; r += APPLY_GROUP) {
+            gradient_group(pass, mask, r, APPLY_GROUP, channels);
+        }
     }
-    if (r < rows) {
-        gradient_rows(pass, mask, r, rows - r, channels);
+    for (; r < rows; r++) {
+        gradient_group(pass, mask, r, 1, channels);
     }
 }
 
-static void gradient(const NormGradient *pass, int rows, int channels) {
-    if (!pass->relu) {
-        gradient_all(pass, MASK_NONE, rows, channels);
-    } else if (pass->output != NULL) {
-        gradient_all(pass, MASK_OUTPUT, rows, channels);
-    } else {
-        gradient_all(pass, MASK_AGAIN, rows, channels);
+static void gradient(const NormGradient *given, int rows, int channels) {
+    const NormGradient pass = *given;
+    switch (mask_of(&pass)) {
+    case MASK_NONE:
+        gradient_rows(&pass, MASK_NONE, rows, channels);
+        break;
+    case MASK_OUTPUT:
+        gradient_rows(&pass, MASK_OUTPUT, rows, channels);
+        break;
+    case MASK_AGAIN:
+        gradient_rows(&pass, MASK_AGAIN, rows, channels);
+        break;
     }
 }
 

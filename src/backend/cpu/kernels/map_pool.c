@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pooling, one pixel at a time, all of its channels. Backward gathers: each input pixel looks at the
-// windows that it lies in, so that pixels are independent and the order of a sum is fixed.
+// Pooling, one pixel at a time, all of its channels. Backward gathers: each input pixel looks at
+// the windows that it lies in, so that pixels are independent and the order of a sum is fixed.
 #include "backend/cpu/kernels/map_kernels.h"
 
 #include "backend/cpu/kernels/map_vector.h"

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolution speed by shape: forward, backward to the input, backward to the weights, and both
+// backward passes together, in GFLOP/s for each core and as a fraction of the core's measured peak.
+//
+//     bench_conv [--isa NAME] [--threads N] [--repeats N] [--only TEXT]
+//
+// One thread: the thread's own CPU time, so that neighbours on the machine count less. More
+// threads: wall time. The best of several repeats is shown.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "backend/cpu/conv.h"
+#include "base/arena.h"
+
+typedef struct Case {
+    const char *name;
+    int batch, channels, size, out_channels, kernel, stride;
+} Case;
+
+static const Case cases[] = {
+    {"cifar 3x3 3-16 @32", 128, 3, 32, 16, 3, 1},
+    {"cifar 3x3 16-16 @32", 128, 16, 32, 16, 3, 1},
+    {"cifar 3x3 16-32 /2 @32", 128, 16, 32, 32, 3, 2},
+    {"cifar 3x3 32-32 @16", 128, 32, 16, 32, 3, 1},
+    {"cifar 3x3 32-64 /2 @16", 128, 32, 16, 64, 3, 2},
+    {"cifar 3x3 64-64 @8", 128, 64, 8, 64, 3, 1},
+    {"imagenet 7x7 3-64 /2 @224", 8, 3, 224, 64, 7, 2},
+    {"imagenet 3x3 64-64 @56", 8, 64, 56, 64, 3, 1},
+    {"imagenet 3x3 64-128 /2 @56", 8, 64, 56, 128, 3, 2},
+    {"imagenet 3x3 128-128 @28", 8, 128, 28, 128, 3, 1},
+    {"imagenet 3x3 256-256 @14", 8, 256, 14, 256, 3, 1},
+    {"imagenet 3x3 256-512 /2 @14", 8, 256, 14, 512, 3, 2},
+    {"imagenet 3x3 512-512 @7", 8, 512, 7, 512, 3, 1},
+    {"imagenet 1x1 64-64 @56", 8, 64, 56, 64, 1, 1},
+    {"imagenet 1x1 64-256 @56", 8, 64, 56, 256, 1, 1},
+    {"imagenet 1x1 256-64 @56", 8, 256, 56, 64, 1, 1},
+    {"imagenet 1x1 512-128 @28", 8, 512, 28, 128, 1, 1},
+    {"imagenet 1x1 1024-256 @14", 8, 1024, 14, 256, 1, 1},
+    {"imagenet 1x1 2048-512 @7", 8, 2048, 7, 512, 1, 1},
+    {"imagenet 1x1 64-128 /2 @56", 8, 64, 56, 128, 1, 2},
+    {"imagenet 1x1 256-512 /2 @56", 8, 256, 56, 512, 1, 2},
+    {"imagenet 1x1 1024-2048 /2 @14", 8, 1024, 14, 2048, 1, 2},
+};
+
+static int repeats = 5;
+
+static double now(const Threads *threads) {
+    struct timespec time;
+    clock_gettime(threads_count(threads) > 1 ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static float *numbers(size_t count) {
+    void *block = NULL;
+    if (block_alloc(count * sizeof(float), "a benchmark", &block) != STATUS_OK) {
+        fprintf(stderr, "%s\n", status_message());
+        exit(1);
+    }
+    float *values = block;
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (float)((int)(i * 2654435761u >> 20) % 255 - 127) / 128.0f;
+    }
+    return values;
+}
+
+typedef enum Pass { FORWARD, TO_INPUT, TO_WEIGHTS, BACKWARD, PASSES } Pass;
+
+static void run_pass(Pass pass, Call call, const Kernels *kernels) {
+    if (pass == FORWARD) {
+        cpu_conv.forward(&call, kernels);
+        return;
+    }
+    if (pass == TO_INPUT) {
+        call.param_gradient[0] = NULL;
+    } else if (pass == TO_WEIGHTS) {
+        call.input_gradient[0] = NULL;
+    }
+    cpu_conv.backward(&call, kernels);
+}
+
+// Seconds of one run: the best of some repeats, each long enough for the clock.
+static double measure(Pass pass, const Call *call, const Kernels *kernels) {
+    int turns = 1;
+    double best = 1e30;
+    run_pass(pass, *call, kernels);
+    for (int repeat = 0; repeat < repeats;) {
+        const double begin = now(call->threads);
+        for (int turn = 0; turn < turns; turn++) {
+            run_pass(pass, *call, kernels);
+        }
+        const double seconds = now(call->threads) - begin;
+        if (seconds < 0.02) {
+            turns *= 2;
+            continue;
+        }
+        best = seconds / turns < best ? seconds / turns : best;
+        repeat++;
+    }
+    return best;
+}
+
+static double measure_peak(const Kernels *kernels) {
+    double best = 0;
+    const float values[2] = {0.999f, 0.25f};
+    float result;
+    for (int repeat = 0; repeat < 5; repeat++) {
+        const double begin = now(NULL);
+        const double operations = kernels->conv->peak(2000000, values, &result);
+        const double rate = operations / (now(NULL) - begin);
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
+static void run_case(const Case *c, const Kernels *kernels, Threads *threads, double peak) {
+    const int pad = c->kernel / 2, out = (c->size + 2 * pad - c->kernel) / c->stride + 1;
+    Node nodes[2] = {{.op = OP_INPUT, .shape = {c->channels, c->size, c->size}},
+                     {.op = OP_CONV,
+                      .shape = {c->out_channels, out, out},
+                      .conv = {.out_channels = c->out_channels,
+                               .kernel_height = c->kernel,
+                               .kernel_width = c->kernel,
+                               .stride = c->stride,
+                               .pad = pad}}};
+    const Graph graph = {.nodes = nodes, .node_count = 2};
+    const int count = threads_count(threads);
+    const size_t in = (size_t)c->batch * shape_elements(nodes[0].shape);
+    const size_t made = (size_t)c->batch * shape_elements(nodes[1].shape);
+    const size_t weights = (size_t)c->channels * (size_t)(c->out_channels * c->kernel * c->kernel);
+    const double operations =
+        2.0 * (double)made * (double)c->channels * (double)(c->kernel * c->kernel);
+    Call call = {
+        .node = &nodes[1],
+        .input_shape = {nodes[0].shape},
+        .batch = c->batch,
+        .phase = PHASE_TRAINING,
+        .input = {numbers(in)},
+        .output = numbers(made),
+        .param = {numbers(weights)},
+        .prepared = numbers(cpu_conv.prepared_size(&graph, &nodes[1], PHASE_TRAINING) / 4),
+        .output_gradient = numbers(made),
+        .input_gradient = {numbers(in)},
+        .param_gradient = {numbers(weights)},
+        .workspace = numbers(
+            cpu_conv.workspace_size(&graph, &nodes[1], c->batch, PHASE_TRAINING, count) / 4),
+        .threads = threads,
+    };
+    cpu_conv.prepare(&call, kernels);
+    printf("%-30s %8.1f", c->name, operations * 1e-6);
+    for (Pass pass = 0; pass < PASSES; pass++) {
+        const double work = pass == BACKWARD ? 2 * operations : operations;
+        const double rate = work / measure(pass, &call, kernels) / count;
+        printf("  %7.1f %4.0f%%", rate * 1e-9, 100 * rate / peak);
+        fflush(stdout);
+    }
+    printf("\n");
+    block_free((void *)call.input[0]);
+    block_free(call.output);
+    block_free(call.param[0]);
+    block_free(call.prepared);
+    block_free((void *)call.output_gradient);
+    block_free(call.input_gradient[0]);
+    block_free(call.param_gradient[0]);
+    block_free(call.workspace);
+}
+
+static const Kernels *choose(const char *name) {
+    const Kernels *all[] = {
+#if defined(__x86_64__)
+        &kernels_avx512,
+        &kernels_avx2,
+#elif defined(__aarch64__)
+        &kernels_neon,
+#endif
+        &kernels_portable
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (isa_supported(all[i]->isa) &&
+            (name == NULL || strcmp(name, isa_name(all[i]->isa)) == 0)) {
+            return all[i];
+        }
+    }
+    fprintf(stderr, "no instruction set \"%s\" here\n", name);
+    exit(2);
+}
+
+int main(int argc, char **argv) {
+    const char *isa = NULL, *only = "";
+    int thread_count = 1;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--isa") == 0) {
+            isa = argv[i + 1];
+        } else if (strcmp(argv[i], "--threads") == 0) {
+            thread_count = atoi(argv[i + 1]);
+        } else if (strcmp(argv[i], "--repeats") == 0) {
+            repeats = atoi(argv[i + 1]);
+        } else if (strcmp(argv[i], "--only") == 0) {
+            only = argv[i + 1];
+        } else {
+            fprintf(stderr, "unknown option %s\n", argv[i]);
+            return 2;
+        }
+    }
+    const Kernels *kernels = choose(isa);
+    Threads *threads = NULL;
+    if (threads_create(thread_count, &threads) != STATUS_OK) {
+        fprintf(stderr, "%s\n", status_message());
+        return 2;
+    }
+    const double peak = measure_peak(kernels);
+    printf("%s, %s, %d thread(s), peak of a core %.1f GFLOP/s\n", cpu_name(),
+           isa_name(kernels->isa), thread_count, peak * 1e-9);
+    printf("%-30s %8s  %13s  %13s  %13s  %13s\n", "GFLOP/s for each core, of peak", "MFLOP",
+           "forward", "to input", "to weights", "backward");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (strstr(cases[i].name, only) != NULL) {
+            run_case(&cases[i], kernels, threads, peak);
+        }
+    }
+    threads_destroy(threads);
+    return 0;
+}

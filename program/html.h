@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// One self-contained HTML page: its style inside, no script, light and dark, wide and narrow.
+// Written beside its place and renamed, so that a reader never sees half of it.
+#ifndef PROGRAM_HTML_H
+#define PROGRAM_HTML_H
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "output.h"
+#include "resnet.h"
+
+typedef struct Page {
+    FILE *file;
+    char path[PATH_MAX], partial[PATH_MAX];
+} Page;
+
+resnet_status page_open(Page *page, const char *path, const char *title);
+// Flushes and renames; a page that cannot be written is removed, and the sentence names it.
+resnet_status page_close(Page *page);
+
+// Gives a page up and removes what was written of it.
+void page_abandon(Page *page);
+
+// <TAG>text</TAG>, the text escaped.
+void page_element(Page *page, const char *tag, const char *text);
+// A table that scrolls by itself where it is too wide.
+void page_table(Page *page, const Table *table);
+// A term and what it means; belongs between "<dl>" and "</dl>".
+void page_pair(Page *page, const char *term, const char *text);
+
+// Text with &, <, > and quotes escaped; also for SVG.
+void html_escape(FILE *file, const char *text);
+
+#endif

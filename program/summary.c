@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// `resnet summary`: what a network consists of, and the memory it takes, before anything is run.
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "failure.h"
+#include "output.h"
+
+typedef struct Arguments {
+    int batch, threads, classes, json;
+    const char *shortcut, *stride_in;
+    OptionShape input;
+} Arguments;
+
+static const Option options[] = {
+    {OPTION_COUNT, "batch", "N", offsetof(Arguments, batch), "images at once (default 1)"},
+    {OPTION_COUNT, "threads", "N", offsetof(Arguments, threads),
+     "threads, which have workspace each (default: the CPUs that are free to use)"},
+    {OPTION_CHOICE, "shortcut", "A|B|C", offsetof(Arguments, shortcut),
+     "how shortcuts change dimensions (paper, section 3.3): zero padding, projections where "
+     "needed, projections everywhere"},
+    {OPTION_CHOICE, "stride-in", "1x1|3x3", offsetof(Arguments, stride_in),
+     "where bottleneck blocks have their stride: 1x1 is the paper's, 3x3 (default) torchvision's"},
+    {OPTION_COUNT, "classes", "N", offsetof(Arguments, classes), "instead of the model's own"},
+    {OPTION_SHAPE, "input", "CxHxW", offsetof(Arguments, input),
+     "channels, height and width instead of the model's own"},
+    {OPTION_FLAG, "json", NULL, offsetof(Arguments, json),
+     "one JSON object: model, parameters, macs, weight_bytes, inference_bytes, training_bytes, "
+     "layers[]"},
+    {.kind = OPTION_END}};
+
+// Whether the operand names a file rather than an architecture.
+static bool operand_is_file(const char *operand) {
+    return strpbrk(operand, "/.") != NULL || access(operand, F_OK) == 0;
+}
+
+static resnet_status model_open(const char *operand, const Arguments *arguments,
+                                resnet_model **out) {
+    if (operand_is_file(operand)) {
+        if (arguments->shortcut != NULL || arguments->stride_in != NULL || arguments->classes > 0 ||
+            arguments->input.channels > 0) {
+            return failure_say(RESNET_USAGE,
+                               "%s is a file: --shortcut, --stride-in, --classes and --input are "
+                               "for architectures by name",
+                               operand);
+        }
+        return resnet_model_load(operand, out);
+    }
+    resnet_model_options model;
+    resnet_model_options_default(&model);
+    model.shortcut = arguments->shortcut;
+    model.stride_in = arguments->stride_in;
+    model.classes = arguments->classes;
+    model.channels = arguments->input.channels;
+    model.height = arguments->input.height;
+    model.width = arguments->input.width;
+    return resnet_model_create(operand, &model, out);
+}
+
+static resnet_status summary_json(const resnet_model *model, const Arguments *arguments,
+                                  const resnet_summary *summary) {
+    json_t *layers = json_array();
+    for (int i = 0; i < summary->layers; i++) {
+        resnet_layer layer;
+        resnet_status status = resnet_model_layer(model, i, &layer);
+        if (status != RESNET_OK) {
+            json_decref(layers);
+            return status;
+        }
+        json_array_append_new(layers, json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I, s:i, s:i}", "name",
+                                                layer.name, "op", layer.op, "output",
+                                                layer.channels, layer.height, layer.width,
+                                                "parameters", (json_int_t)layer.parameters, "macs",
+                                                (json_int_t)layer.macs, "kernel", layer.kernel,
+                                                "stride", layer.stride));
+    }
+    int channels, height, width;
+    resnet_model_input(model, &channels, &height, &width);
+    return json_line(
+        json_pack("{s:s, s:s, s:[i,i,i], s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:o}", "model",
+                  resnet_model_name(model), "shortcut", resnet_model_shortcut(model), "input",
+                  channels, height, width, "classes", resnet_model_classes(model), "batch",
+                  arguments->batch, "parameters", (json_int_t)summary->parameters, "macs",
+                  (json_int_t)summary->macs, "weight_bytes", (json_int_t)summary->weight_bytes,
+                  "inference_bytes", (json_int_t)summary->inference_bytes, "training_bytes",
+                  (json_int_t)summary->training_bytes, "layers", layers));
+}
+
+static resnet_status summary_layers(const resnet_model *model, const resnet_summary *summary,
+                                    Table *table) {
+    for (int i = 0; i < summary->layers; i++) {
+        resnet_layer layer;
+        TRY(resnet_model_layer(model, i, &layer));
+        table_cell(table, "%s", layer.name);
+        if (layer.kernel > 0) {
+            table_cell(table, "%s %dx%d/%d", layer.op, layer.kernel, layer.kernel, layer.stride);
+        } else {
+            table_cell(table, "%s", layer.op);
+        }
+        table_cell(table, "%dx%dx%d", layer.channels, layer.height, layer.width);
+        table_cell(table, "%s", layer.parameters > 0 ? figure_whole(layer.parameters) : "");
+        table_cell(table, "%s", layer.macs > 0 ? figure_whole(layer.macs) : "");
+    }
+    return table_print(table, stdout);
+}
+
+static resnet_status summary_text(const resnet_model *model, const Arguments *arguments,
+                                  const resnet_summary *summary) {
+    static const Column columns[] = {{"layer", false},
+                                     {"op", false},
+                                     {"output", true},
+                                     {"parameters", true},
+                                     {"multiply-adds", true}};
+    Table *table = table_create(columns, 5);
+    resnet_status status = summary_layers(model, summary, table);
+    table_destroy(table);
+    TRY(status);
+    int channels, height, width;
+    resnet_model_input(model, &channels, &height, &width);
+    printf("\n%s%s%s, shortcut %s, %d classes of %dx%dx%d images\n",
+           style_begin(stdout, STYLE_BOLD), resnet_model_name(model),
+           style_begin(stdout, STYLE_PLAIN), resnet_model_shortcut(model),
+           resnet_model_classes(model), channels, height, width);
+    printf("parameters     %s\n", figure_whole(summary->parameters));
+    printf("multiply-adds  %s for one image\n", figure_whole(summary->macs));
+    printf("weights        %s\n", figure_bytes(summary->weight_bytes));
+    printf("memory to run  %s with a batch of %d\n", figure_bytes(summary->inference_bytes),
+           arguments->batch);
+    printf("       to train %s with a batch of %d, data set apart\n",
+           figure_bytes(summary->training_bytes), arguments->batch);
+    return RESNET_OK;
+}
+
+static resnet_status summary_run(int argc, char **argv) {
+    Arguments arguments = {.batch = 1};
+    char **operands;
+    int count;
+    TRY(options_parse(&command_summary, argc, argv, &arguments, &operands, &count));
+    resnet_model *model = NULL;
+    TRY(model_open(operands[0], &arguments, &model));
+    resnet_summary summary;
+    resnet_status status =
+        resnet_model_summary(model, arguments.batch, arguments.threads, &summary);
+    if (status == RESNET_OK) {
+        status = arguments.json ? summary_json(model, &arguments, &summary)
+                                : summary_text(model, &arguments, &summary);
+    }
+    resnet_model_free(model);
+    return status;
+}
+
+const Command command_summary = {
+    .name = "summary",
+    .summary = "Shows layers, parameters, multiply-adds and exact memory of a model",
+    .usage = "MODEL|FILE [OPTION]...",
+    .details = "MODEL is a name that `resnet models` lists, FILE are weights.",
+    .example = "resnet summary resnet50 --batch 32",
+    .options = options,
+    .least_operands = 1,
+    .most_operands = 1,
+    .operands = "a MODEL or a FILE",
+    .run = summary_run,
+};

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The convolution's op: chooses a path for each geometry. See conv.h.
+#include "backend/cpu/conv.h"
+
+// Best first; the last one applies to everything.
+static const ConvPath *const paths[] = {&conv_direct};
+
+const ConvPath *conv_path(const ConvGeometry *g, Phase phase) {
+    int i = 0;
+    while (!paths[i]->applies(g, phase)) {
+        i++;
+    }
+    return paths[i];
+}
+
+static Shape input_shape(const Graph *graph, const Node *node) {
+    return graph->nodes[node->input[0]].shape;
+}
+
+size_t conv_prepared_size(const Graph *graph, const Node *node, Phase phase) {
+    const ConvGeometry g = conv_geometry(node, input_shape(graph, node), 1);
+    return conv_path(&g, phase)->prepared_size(&g, phase);
+}
+
+size_t conv_workspace_size(const Graph *graph, const Node *node, int batch, Phase phase,
+                           int threads) {
+    const ConvGeometry g = conv_geometry(node, input_shape(graph, node), batch);
+    return conv_path(&g, phase)->workspace_size(&g, phase, threads);
+}
+
+static ConvGeometry call_geometry(const Call *call) {
+    return conv_geometry(call->node, call->input_shape[0], call->batch);
+}
+
+void conv_prepare(const Call *call, const Kernels *kernels) {
+    const ConvGeometry g = conv_geometry(call->node, call->input_shape[0], 1);
+    conv_path(&g, call->phase)->prepare(&g, call, kernels);
+}
+
+void conv_forward(const Call *call, const Kernels *kernels) {
+    const ConvGeometry g = call_geometry(call);
+    conv_path(&g, call->phase)->forward(&g, call, kernels);
+}
+
+void conv_backward(const Call *call, const Kernels *kernels) {
+    const ConvGeometry g = call_geometry(call);
+    conv_path(&g, call->phase)->backward(&g, call, kernels);
+}
+
+const CpuOp cpu_conv = {
+    .prepared_size = conv_prepared_size,
+    .workspace_size = conv_workspace_size,
+    .prepare = conv_prepare,
+    .forward = conv_forward,
+    .backward = conv_backward,
+};

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolutions (and linear layers) of the cpu backend: what the files conv_*.c share.
+//
+// A convolution is direct: no matrix of patches is made. A strip of the source (some rows and
+// columns of one sample, with the zeros of the padding) is copied to workspace in blocks of 16
+// channels, and register tiles run over it (kernels/conv_kernels.h). Three sums use two tiles:
+//
+//     forward      y[p][n]  = sum over taps, c of x[p * stride + tap][c] * w[n][c][tap]
+//     to the input dx[q][c] = sum over taps, n of dy[(q - tap) / stride][n] * w[n][c][tap]
+//     to weights   dw[n][c][tap] = sum over samples, p of x[p * stride + tap][c] * dy[p][n]
+//
+// The order of each sum is fixed by shapes: blocks of 16 channels, in them taps, in them channels;
+// for weights, samples in chunks (conv_weights.c), in them pixels.
+#ifndef RESNET_BACKEND_CPU_CONV_H
+#define RESNET_BACKEND_CPU_CONV_H
+
+#include "backend/cpu/kernels/conv_kernels.h"
+#include "backend/cpu/ops.h"
+
+_Static_assert((int)CONV_BLOCK == (int)CHANNEL_BLOCK, "one block size");
+
+// The numbers of a convolution. Channels are those of one group.
+typedef struct ConvGeometry {
+    int batch, groups, channels, out_channels;
+    int height, width, out_height, out_width;
+    int kernel_height, kernel_width, stride, pad;
+    // Channel c's weight for tap t lies at (c % inner) * step + c / inner + t of its output
+    // channel's `weight_size` weights. A linear layer reads pixels channels-last, but its weights
+    // are not.
+    int inner, step;
+    int64_t weight_size;
+} ConvGeometry;
+
+// The geometry of a conv or linear node; where every pixel stands for itself (1x1, stride 1,
+// linear) the batch is one row of pixels.
+ConvGeometry conv_geometry(const Node *node, Shape input, int batch);
+
+// For an image of few channels (the first layer's): the same sums with the kernel's columns as
+// channels, so that blocks are fuller. A strip's pixel is then what one row of the window sees.
+// Forward and weights only. Other geometries are returned as they are.
+ConvGeometry conv_joined(const ConvGeometry *g);
+
+static inline int conv_taps(const ConvGeometry *g) { return g->kernel_height * g->kernel_width; }
+static inline int blocks_of(int channels) { return (channels + CONV_BLOCK - 1) / CONV_BLOCK; }
+static inline int lanes_of(int channels) { return blocks_of(channels) * CONV_BLOCK; }
+
+// ---------------------------------------------------------------- strips (conv_strip.c)
+
+// How a sweep reads its source: for grid position (y, x) the window of window_height x window_width
+// source pixels that begins at (y * stride - top, x * stride - left).
+typedef struct ConvView {
+    int height, width; // of the source image
+    int channels;      // to read
+    int pixel_stride;  // floats from pixel to pixel of the source
+    int grid_height, grid_width;
+    int window_height, window_width, stride, top, left;
+    int joined; // source columns, `stride` apart from the next, in one pixel of the strip; else 1
+} ConvView;
+
+// The part of a view that a strip holds: grid rows y0 … y1-1, columns x0 … x1-1, blocks of 16
+// channels b0 … b1-1.
+typedef struct ConvPart {
+    int y0, y1, x0, x1, b0, b1;
+} ConvPart;
+
+// Where things lie in a strip: [block][row][phase][column][16]. Source columns are sorted by their
+// remainder (phase) modulo the stride, so that neighbours on the grid are neighbours in the strip.
+typedef struct ConvStrip {
+    int row_step;    // strip rows from one grid row to the next
+    int rows, pitch; // strip rows; pixels in each
+    ptrdiff_t plane; // floats from block to block
+} ConvStrip;
+
+ConvView conv_view_forward(const ConvGeometry *g);
+ConvView conv_view_backward(const ConvGeometry *g); // of the output's gradient, for the input's
+ConvView conv_view_gradient(const ConvGeometry *g); // of the output's gradient, without padding
+
+ConvStrip conv_strip(const ConvView *view, int grid_rows, int grid_columns);
+// Floats of a strip of that many blocks.
+size_t conv_strip_floats(const ConvView *view, int grid_rows, int grid_columns, int blocks);
+// The strip's offset in floats of window position (row, column) for the first grid position.
+ptrdiff_t conv_strip_offset(const ConvView *view, const ConvStrip *strip, int grid_columns, int row,
+                            int column);
+// Copies a part of one sample's image.
+void conv_strip_fill(const ConvView *view, const ConvPart *part, const float *image, float *to,
+                     const ConvKernels *kernels);
+
+// Source memory that the next strip will copy, fetched to cache piece by piece while tiles run:
+// copies would otherwise wait for memory while the multipliers idle.
+typedef struct ConvAhead {
+    const char *at[2], *end[2];
+    int lines; // cache lines for each tile
+} ConvAhead;
+
+// Adds what `part` of an image reads; sides 0 and 1.
+void conv_ahead_add(ConvAhead *ahead, int side, const ConvView *view, const ConvPart *part,
+                    const float *image);
+// Spreads it over that many tiles.
+void conv_ahead_spread(ConvAhead *ahead, int tiles);
+static inline void conv_ahead_step(ConvAhead *ahead) {
+    const int side = ahead->at[0] >= ahead->end[0];
+    const char *at = ahead->at[side];
+    for (int i = 0; i < ahead->lines && at < ahead->end[side]; i++) {
+        __builtin_prefetch(at, 0, 2);
+        at += BLOCK_ALIGNMENT;
+    }
+    ahead->at[side] = at;
+}
+
+// How a view is cut into strips that fit `budget` floats: from shapes alone.
+typedef struct ConvCut {
+    int rows, columns;             // of the grid in one strip
+    int row_strips, column_strips; // strips in an image
+    int blocks;                    // in one strip; fewer than all when even one row is too large
+    size_t floats;                 // of the largest strip
+} ConvCut;
+
+enum {
+    STRIP_FLOATS = 64 * 1024
+}; // 256 KB: a strip and what it meets stay in a core's second cache
+
+// For `images` images in all: strips are made smaller until they are enough for many threads.
+ConvCut conv_cut(const ConvView *view, int64_t images);
+// Strip `index` (0 … row_strips * column_strips - 1) of an image, with all blocks.
+ConvPart conv_cut_part(const ConvView *view, const ConvCut *cut, int index);
+
+// ---------------------------------------------------------------- weights (conv_pack.c)
+
+// Sizes in floats of the packed weights for forward and for the input's gradient.
+size_t conv_forward_floats(const ConvGeometry *g);
+size_t conv_backward_floats(const ConvGeometry *g);
+// Packs for forward: [group][panel][block][tap][channel][lane], lanes being output channels, times
+// factor[output channel] when that is not NULL.
+void conv_pack_forward(const ConvGeometry *g, const float *weights, const double *factor, float *to,
+                       const Kernels *kernels, Threads *threads);
+// Packs for the input's gradient: [group][phase][panel][block][tap][out channel][lane], lanes being
+// input channels.
+void conv_pack_backward(const ConvGeometry *g, const float *weights, float *to,
+                        const Kernels *kernels, Threads *threads);
+// The reverse of conv_pack_forward for one panel and block of a gradient.
+void conv_unpack(const ConvGeometry *g, const float *from, int group, int panel, int block,
+                 float *weights, const Kernels *kernels);
+
+// Lanes are cut into panels as wide as the widest tile.
+static inline int panel_lanes(const Kernels *kernels) { return kernels->conv->units * CONV_BLOCK; }
+static inline int panel_count(const Kernels *kernels, int channels) {
+    return (lanes_of(channels) + panel_lanes(kernels) - 1) / panel_lanes(kernels);
+}
+static inline int panel_width(const Kernels *kernels, int channels, int panel) {
+    const int left = lanes_of(channels) - panel * panel_lanes(kernels);
+    return left < panel_lanes(kernels) ? left : panel_lanes(kernels);
+}
+
+// The taps of one phase along one axis. Forward has one phase. Backward to the input has `stride`
+// phases: the input's positions q = stride * v + phase meet the taps t = phase + pad - stride * o
+// for whole o, and each phase is a convolution of stride 1 of its own.
+typedef struct ConvAxis {
+    int count;               // taps
+    int first, step;         // kernel index of tap j: first + step * j
+    int position, direction; // its place in the view's window: position + direction * j
+} ConvAxis;
+
+ConvAxis conv_axis(const ConvGeometry *g, bool backward, int kernel, int phase);
+
+// ---------------------------------------------------------------- sweeps (conv_sweep.c)
+
+// A pass of ConvTiles over a source: forward, or backward to the input.
+typedef struct ConvSweep {
+    const ConvGeometry *geometry;
+    const Kernels *kernels;
+    bool backward;
+    ConvView view;
+    ConvCut cut;
+    int depth, lanes;                      // channels summed over and channels made, of one group
+    int out_height, out_width, out_stride; // of what is made: image and grid's step in it
+    const float *source, *weights;
+    const float *start;    // [group][lanes_of(lanes)] or NULL
+    const float *residual; // as `out`, or NULL
+    float *out;
+    bool resume, relu;
+} ConvSweep;
+
+ConvSweep conv_sweep_forward(const ConvGeometry *g, const Kernels *kernels);
+ConvSweep conv_sweep_backward(const ConvGeometry *g, const Kernels *kernels);
+// Bytes of workspace for one worker.
+size_t conv_sweep_bytes(const ConvGeometry *g, const ConvSweep *sweep);
+void conv_sweep_run(const ConvSweep *sweep, void *workspace, Threads *threads);
+// The sweep over one strip that lies filled in memory, for one group of one sample and the panels
+// p0 … p1-1. `taps` has room for the kernel's taps.
+void conv_sweep_strip(const ConvSweep *sweep, int image, int group, const ConvPart *part,
+                      const float *strip, int p0, int p1, int32_t *taps, ConvAhead *ahead);
+// About how many tiles that takes.
+int conv_sweep_tiles(const ConvSweep *sweep, const ConvPart *part, int panels);
+
+// ---------------------------------------------------------------- weights' gradient
+// (conv_weights.c)
+
+size_t conv_weights_bytes(const ConvGeometry *g, int threads);
+// dw (OIHW) and db (NULL for none) from x and dy. When `sweep` is not NULL, it is a backward sweep
+// over the same dy that is done on the way where that saves a copy; returns whether it was.
+bool conv_weights_run(const ConvGeometry *g, const Kernels *kernels, const float *x,
+                      const float *dy, float *dw, float *db, const ConvSweep *sweep,
+                      void *workspace, Threads *threads);
+
+// ---------------------------------------------------------------- paths (conv.c)
+
+// One way to run a convolution. The first row that applies to the geometry is taken: a fixed rule,
+// so that results do not depend on timings.
+typedef struct ConvPath {
+    const char *name;
+    bool (*applies)(const ConvGeometry *g, Phase phase);
+    size_t (*prepared_size)(const ConvGeometry *g, Phase phase);
+    size_t (*workspace_size)(const ConvGeometry *g, Phase phase, int threads);
+    void (*prepare)(const ConvGeometry *g, const Call *call, const Kernels *kernels);
+    void (*forward)(const ConvGeometry *g, const Call *call, const Kernels *kernels);
+    void (*backward)(const ConvGeometry *g, const Call *call, const Kernels *kernels);
+} ConvPath;
+
+extern const ConvPath conv_direct; // conv_direct.c: every geometry
+const ConvPath *conv_path(const ConvGeometry *g, Phase phase);
+
+// The op functions shared by conv and linear.
+size_t conv_prepared_size(const Graph *graph, const Node *node, Phase phase);
+size_t conv_workspace_size(const Graph *graph, const Node *node, int batch, Phase phase,
+                           int threads);
+void conv_prepare(const Call *call, const Kernels *kernels);
+void conv_forward(const Call *call, const Kernels *kernels);
+void conv_backward(const Call *call, const Kernels *kernels);
+
+#endif

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+// Geometry of a convolution, and the strips of its source that tiles read: see conv.h.
+#include <assert.h>
+
+#include "backend/cpu/conv.h"
+
+// A strip is at most this wide: a multiple of the usual tiles (28, 14, 8, 7).
+enum { STRIP_COLUMNS = 112 };
+// Work is cut into at least this many tasks where shapes allow, with strips no smaller than these.
+// Images of so few channels, grey to RGB and alpha, leave most of a block empty.
+enum { FEW_CHANNELS = 4 };
+enum { ENOUGH_TASKS = 16, LEAST_ROWS = 4, LEAST_COLUMNS = 28 };
+
+static int ceil_divide(int a, int b) { return (a + b - 1) / b; }
+static int least(int a, int b) { return a < b ? a : b; }
+
+// One row of all pixels of all samples.
+static void flatten(ConvGeometry *g) {
+    assert((int64_t)g->batch * g->height * g->width <= INT32_MAX);
+    g->width = g->out_width = g->batch * g->height * g->width;
+    g->batch = g->height = g->out_height = 1;
+}
+
+ConvGeometry conv_geometry(const Node *node, Shape input, int batch) {
+    if (node->op == OP_LINEAR) {
+        const int pixels = input.height * input.width, features = input.channels * pixels;
+        ConvGeometry g = {.batch = batch,
+                          .groups = 1,
+                          .channels = features,
+                          .out_channels = node->shape.channels,
+                          .height = 1,
+                          .width = 1,
+                          .out_height = 1,
+                          .out_width = 1,
+                          .kernel_height = 1,
+                          .kernel_width = 1,
+                          .stride = 1,
+                          .inner = input.channels,
+                          .step = pixels,
+                          .tap_step = 1,
+                          .joined = 1,
+                          .weight_size = features};
+        flatten(&g);
+        return g;
+    }
+    const ConvAttr *attr = &node->conv;
+    const int groups = attr->groups > 0 ? attr->groups : 1;
+    const int channels = input.channels / groups, taps = attr->kernel_height * attr->kernel_width;
+    ConvGeometry g = {.batch = batch,
+                      .groups = groups,
+                      .channels = channels,
+                      .out_channels = attr->out_channels / groups,
+                      .height = input.height,
+                      .width = input.width,
+                      .out_height = node->shape.height,
+                      .out_width = node->shape.width,
+                      .kernel_height = attr->kernel_height,
+                      .kernel_width = attr->kernel_width,
+                      .stride = attr->stride,
+                      .pad = attr->pad,
+                      .inner = channels,
+                      .step = taps,
+                      .tap_step = 1,
+                      .joined = 1,
+                      .weight_size = (int64_t)channels * taps};
+    if (taps == 1 && g.stride == 1 && g.pad == 0) {
+        flatten(&g);
+    }
+    return g;
+}
+
+ConvGeometry conv_joined(const ConvGeometry *g) {
+    ConvGeometry joined = *g;
+    if (g->groups == 1 && g->channels <= FEW_CHANNELS && g->kernel_width > 1) {
+        joined.joined = joined.tap_step = g->kernel_width;
+        joined.channels = g->channels * g->kernel_width;
+        joined.kernel_width = 1;
+    }
+    return joined;
+}
+
+ConvAxis conv_axis(const ConvGeometry *g, bool backward, int kernel, int phase) {
+    if (!backward) {
+        return (ConvAxis){.count = kernel, .step = 1, .direction = 1};
+    }
+    // Tap t of phase p reads the gradient at v + (p + pad - t) / stride.
+    int lowest = INT32_MAX;
+    ConvAxis axis = {.step = g->stride, .direction = -1};
+    for (int p = 0; p < g->stride; p++) {
+        const int first = (p + g->pad) % g->stride;
+        const int count = first < kernel ? ceil_divide(kernel - first, g->stride) : 0;
+        const int place = (p + g->pad) / g->stride;
+        if (count > 0) {
+            lowest = least(lowest, place - (count - 1));
+        }
+        if (p == phase) {
+            axis.first = first;
+            axis.count = count;
+            axis.position = place;
+        }
+    }
+    axis.position -= lowest;
+    return axis;
+}
+
+ConvView conv_view_forward(const ConvGeometry *g) {
+    return (ConvView){.height = g->height,
+                      .width = g->width,
+                      .channels = g->channels,
+                      .pixel_stride = g->groups * g->channels / g->joined,
+                      .grid_height = g->out_height,
+                      .grid_width = g->out_width,
+                      .window_height = g->kernel_height,
+                      .window_width = g->kernel_width,
+                      .stride = g->stride,
+                      .top = g->pad,
+                      .left = g->pad,
+                      .joined = g->joined};
+}
+
+// The window of source positions that some phase of an axis reads, and how far it begins before v.
+static void backward_window(const ConvGeometry *g, int kernel, int *window, int *before) {
+    int lowest = INT32_MAX, highest = 0;
+    for (int phase = 0; phase < g->stride; phase++) {
+        const ConvAxis axis = conv_axis(g, true, kernel, phase);
+        if (axis.count > 0) {
+            highest = axis.position > highest ? axis.position : highest;
+            lowest = least(lowest, (phase + g->pad) / g->stride - (axis.count - 1));
+        }
+    }
+    *window = highest + 1;
+    *before = -lowest;
+}
+
+ConvView conv_view_backward(const ConvGeometry *g) {
+    ConvView view = {.height = g->out_height,
+                     .width = g->out_width,
+                     .channels = g->out_channels,
+                     .pixel_stride = g->groups * g->out_channels,
+                     .grid_height = ceil_divide(g->height, g->stride),
+                     .grid_width = ceil_divide(g->width, g->stride),
+                     .stride = 1,
+                     .joined = 1};
+    backward_window(g, g->kernel_height, &view.window_height, &view.top);
+    backward_window(g, g->kernel_width, &view.window_width, &view.left);
+    return view;
+}
+
+ConvView conv_view_gradient(const ConvGeometry *g) {
+    return (ConvView){.height = g->out_height,
+                      .width = g->out_width,
+                      .channels = g->out_channels,
+                      .pixel_stride = g->groups * g->out_channels,
+                      .grid_height = g->out_height,
+                      .grid_width = g->out_width,
+                      .window_height = 1,
+                      .window_width = 1,
+                      .stride = 1,
+                      .joined = 1};
+}
+
+// Pixels of one phase in a strip row.
+static int phase_pixels(const ConvView *view, int grid_columns, int phase) {
+    return grid_columns + (view->window_width - 1 - phase) / view->stride;
+}
+
+static int phase_count(const ConvView *view) { return least(view->stride, view->window_width); }
+
+ConvStrip conv_strip(const ConvView *view, int grid_rows, int grid_columns) {
+    ConvStrip strip = {.row_step = least(view->stride, view->window_height)};
+    strip.rows = (grid_rows - 1) * strip.row_step + view->window_height;
+    for (int phase = 0; phase < phase_count(view); phase++) {
+        strip.pitch += phase_pixels(view, grid_columns, phase);
+    }
+    // An odd number of cache lines, so that blocks do not meet in the same sets of the cache.
+    strip.plane = (((ptrdiff_t)strip.rows * strip.pitch) | 1) * CONV_BLOCK;
+    return strip;
+}
+
+size_t conv_strip_floats(const ConvView *view, int grid_rows, int grid_columns, int blocks) {
+    return (size_t)conv_strip(view, grid_rows, grid_columns).plane * (size_t)blocks;
+}
+
+ptrdiff_t conv_strip_offset(const ConvView *view, const ConvStrip *strip, int grid_columns, int row,
+                            int column) {
+    int place = column / view->stride;
+    for (int phase = 0; phase < column % view->stride; phase++) {
+        place += phase_pixels(view, grid_columns, phase);
+    }
+    return ((ptrdiff_t)row * strip->pitch + place) * CONV_BLOCK;
+}
+
+// One phase of a strip row from source row y (which may lie outside): pixel q is source column
+// origin + q * stride.
+static void fill_phase(const ConvView *view, const float *image, int y, int origin, int pixels,
+                       int channels, float *to, ptrdiff_t plane, const ConvKernels *kernels) {
+    const int stride = view->stride;
+    int first = origin < 0 ? least(pixels, ceil_divide(-origin, stride)) : 0;
+    int end = view->width > origin ? least(pixels, ceil_divide(view->width - origin, stride)) : 0;
+    if (y < 0 || y >= view->height || end <= first) {
+        first = end = pixels;
+    }
+    const float *from = image;
+    if (first < end) {
+        from +=
+            ((ptrdiff_t)y * view->width + origin + (ptrdiff_t)first * stride) * view->pixel_stride;
+    }
+    kernels->pack_row(to, plane, from, (ptrdiff_t)stride * view->pixel_stride, first, end - first,
+                      pixels - end, channels);
+}
+
+// A strip row of joined columns: pixel q is source columns origin + q * stride and the next ones.
+static void fill_joined(const ConvView *view, const float *image, int y, int origin, int pixels,
+                        int channels, float *to, ptrdiff_t plane, const ConvKernels *kernels) {
+    const int stride = view->stride, room = view->width - view->joined - origin;
+    int first = origin < 0 ? least(pixels, ceil_divide(-origin, stride)) : 0; // wholly inside
+    int end = room >= 0 ? least(pixels, room / stride + 1) : 0;
+    if (y < 0 || y >= view->height) {
+        kernels->pack_row(to, plane, image, 0, pixels, 0, 0, channels);
+        return;
+    }
+    if (end <= first) {
+        first = end = pixels;
+    }
+    const float *row = image + (ptrdiff_t)y * view->width * view->pixel_stride;
+    for (int q = 0; q < pixels; q++) {
+        if (q == first) { // all that are wholly inside
+            kernels->pack_row(to + (ptrdiff_t)q * CONV_BLOCK, plane,
+                              row +
+                                  ((ptrdiff_t)origin + (ptrdiff_t)q * stride) * view->pixel_stride,
+                              (ptrdiff_t)stride * view->pixel_stride, 0, end - first, 0, channels);
+            q = end - 1;
+            continue;
+        }
+        for (int i = 0; i < channels; i++) {
+            const int column = origin + q * stride + i / view->pixel_stride;
+            to[i / CONV_BLOCK * plane + q * CONV_BLOCK + i % CONV_BLOCK] =
+                column >= 0 && column < view->width
+                    ? row[(ptrdiff_t)column * view->pixel_stride + i % view->pixel_stride]
+                    : 0.0f;
+        }
+    }
+}
+
+void conv_strip_fill(const ConvView *view, const ConvPart *part, const float *image, float *to,
+                     const ConvKernels *kernels) {
+    const int columns = part->x1 - part->x0, stride = view->stride;
+    const ConvStrip strip = conv_strip(view, part->y1 - part->y0, columns);
+    const int channels = least(view->channels, part->b1 * CONV_BLOCK) - part->b0 * CONV_BLOCK;
+    image += (ptrdiff_t)part->b0 * CONV_BLOCK;
+    for (int r = 0; r < strip.rows; r++) {
+        const int y = stride <= view->window_height
+                          ? part->y0 * stride + r - view->top
+                          : (part->y0 + r / view->window_height) * stride +
+                                r % view->window_height - view->top;
+        float *row = to + (ptrdiff_t)r * strip.pitch * CONV_BLOCK;
+        if (view->joined > 1) {
+            fill_joined(view, image, y, part->x0 * stride - view->left, columns, channels, row,
+                        strip.plane, kernels);
+            continue;
+        }
+        for (int phase = 0; phase < phase_count(view); phase++) {
+            const int pixels = phase_pixels(view, columns, phase);
+            fill_phase(view, image, y, part->x0 * stride + phase - view->left, pixels, channels,
+                       row, strip.plane, kernels);
+            row += (ptrdiff_t)pixels * CONV_BLOCK;
+        }
+    }
+}
+
+ConvCut conv_cut(const ConvView *view, int64_t images) {
+    const int blocks = blocks_of(view->channels);
+    ConvCut cut = {.blocks = blocks};
+    cut.columns = ceil_divide(view->grid_width, ceil_divide(view->grid_width, STRIP_COLUMNS));
+    // As many rows as fit with all channels, but enough for tiles to use their weights often.
+    cut.rows = view->grid_height;
+    while (cut.rows * cut.columns > STRIP_COLUMNS &&
+           conv_strip_floats(view, cut.rows, cut.columns, blocks) > STRIP_FLOATS && cut.rows > 1) {
+        cut.rows--;
+    }
+    cut.rows = ceil_divide(view->grid_height, ceil_divide(view->grid_height, cut.rows));
+    for (;;) {
+        cut.row_strips = ceil_divide(view->grid_height, cut.rows);
+        cut.column_strips = ceil_divide(view->grid_width, cut.columns);
+        if (images * cut.row_strips * cut.column_strips >= ENOUGH_TASKS) {
+            break;
+        }
+        if (cut.rows > LEAST_ROWS) {
+            cut.rows = (cut.rows + 1) / 2;
+        } else if (view->grid_height == 1 && cut.columns > LEAST_COLUMNS) {
+            cut.columns = (cut.columns + 1) / 2;
+        } else {
+            break;
+        }
+    }
+    const size_t one = conv_strip_floats(view, cut.rows, cut.columns, 1);
+    if (one * (size_t)blocks > STRIP_FLOATS) {
+        cut.blocks = one < STRIP_FLOATS ? (int)(STRIP_FLOATS / one) : 1;
+    }
+    cut.floats = one * (size_t)cut.blocks;
+    return cut;
+}
+
+ConvPart conv_cut_part(const ConvView *view, const ConvCut *cut, int index) {
+    const int y = index / cut->column_strips * cut->rows;
+    const int x = index % cut->column_strips * cut->columns;
+    return (ConvPart){.y0 = y,
+                      .y1 = least(y + cut->rows, view->grid_height),
+                      .x0 = x,
+                      .x1 = least(x + cut->columns, view->grid_width),
+                      .b0 = 0,
+                      .b1 = blocks_of(view->channels)};
+}
+
+void conv_ahead_add(ConvAhead *ahead, int side, const ConvView *view, const ConvPart *part,
+                    const float *image) {
+    int y0 = part->y0 * view->stride - view->top;
+    int y1 = (part->y1 - 1) * view->stride - view->top + view->window_height;
+    int x0 = part->x0 * view->stride - view->left;
+    int x1 = (part->x1 - 1) * view->stride - view->left + view->window_width;
+    y0 = y0 > 0 ? y0 : 0;
+    x0 = x0 > 0 ? x0 : 0;
+    y1 = least(y1, view->height);
+    x1 = least(x1, view->width);
+    if (y0 < y1 && x0 < x1) {
+        const ptrdiff_t first = (ptrdiff_t)y0 * view->width + x0;
+        const ptrdiff_t end = (ptrdiff_t)(y1 - 1) * view->width + x1;
+        ahead->at[side] = (const char *)(image + first * view->pixel_stride);
+        ahead->end[side] = (const char *)(image + end * view->pixel_stride);
+    }
+}
+
+void conv_ahead_spread(ConvAhead *ahead, int tiles) {
+    const ptrdiff_t bytes = ahead->end[0] - ahead->at[0] + (ahead->end[1] - ahead->at[1]);
+    ahead->lines = (int)(bytes / BLOCK_ALIGNMENT / (tiles > 0 ? tiles : 1)) + 1;
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolution forward and backward to the input: ConvTiles swept over strips. See conv.h.
+//
+//     for each strip of the source (a task)
+//         copy it
+//         for each panel of output channels
+//             for each group of input blocks whose weights fit the first cache
+//                 for each tile of the strip: sum += input * weights
+//
+// Sums wait in the output between groups of blocks.
+#include <string.h>
+
+#include "backend/cpu/conv.h"
+
+// 20 KB: the weights of one panel that all tiles of a strip use before the next ones are read.
+enum { WEIGHT_FLOATS = 5 * 1024 };
+// Strips are dealt out in about so many tasks: enough for many threads, and each task has a next
+// strip whose source can be fetched ahead.
+enum { ENOUGH_TASKS = 32 };
+// With fewer strips than this, a strip's panels are dealt out too.
+enum { ENOUGH_SPLITS = 16 };
+
+static int least(int a, int b) { return a < b ? a : b; }
+
+ConvSweep conv_sweep_forward(const ConvGeometry *g, const Kernels *kernels) {
+    const ConvView view = conv_view_forward(g);
+    return (ConvSweep){.geometry = g,
+                       .kernels = kernels,
+                       .view = view,
+                       .cut = conv_cut(&view, (int64_t)g->batch * g->groups),
+                       .depth = g->channels,
+                       .lanes = g->out_channels,
+                       .out_height = g->out_height,
+                       .out_width = g->out_width,
+                       .out_stride = 1};
+}
+
+ConvSweep conv_sweep_backward(const ConvGeometry *g, const Kernels *kernels) {
+    const ConvView view = conv_view_backward(g);
+    return (ConvSweep){.geometry = g,
+                       .kernels = kernels,
+                       .backward = true,
+                       .view = view,
+                       .cut = conv_cut(&view, (int64_t)g->batch * g->groups),
+                       .depth = g->out_channels,
+                       .lanes = g->channels,
+                       .out_height = g->height,
+                       .out_width = g->width,
+                       .out_stride = g->stride};
+}
+
+// What the tiles of one phase, panel and group of blocks have in common.
+typedef struct Pass {
+    const ConvSweep *sweep;
+    ConvTile tile;
+    const float *strip; // at the first block of the group
+    ConvStrip layout;
+    ConvPart part;         // y1, x1 cut to the phase's extents
+    int units, lanes;      // of the panel; lanes that exist
+    ptrdiff_t origin;      // of the panel's first lane at grid position (0, 0) in the output
+    ptrdiff_t row, column; // floats in the output from one grid row, column to the next
+    ConvAhead *ahead;
+} Pass;
+
+// The last panel's missing lanes have no place in the output: the tile works on a copy.
+static void edge_tile(const Pass *pass, ConvTile *tile, int rows, ConvTileFunction *function) {
+    float output[CONV_ROWS_MAX * CONV_PANEL_MAX], residual[CONV_ROWS_MAX * CONV_PANEL_MAX];
+    const int width = pass->units * CONV_BLOCK, half = rows / 2;
+    const size_t bytes = (size_t)pass->lanes * sizeof(float);
+    ConvTile copy = *tile;
+    memset(output, 0, sizeof output);
+    memset(residual, 0, sizeof residual);
+    for (int i = 0; i < rows; i++) {
+        const int side = i >= half;
+        const ptrdiff_t place = (i - side * half) * tile->output_stride;
+        if (tile->resume) {
+            memcpy(output + i * width, tile->output[side] + place, bytes);
+        }
+        if (tile->residual[0] != NULL) {
+            memcpy(residual + i * width, tile->residual[side] + place, bytes);
+        }
+    }
+    copy.output[0] = output;
+    copy.output[1] = output + half * width;
+    if (tile->residual[0] != NULL) {
+        copy.residual[0] = residual;
+        copy.residual[1] = residual + half * width;
+    }
+    copy.output_stride = width;
+    function(&copy);
+    for (int i = 0; i < rows; i++) {
+        const int side = i >= half;
+        memcpy(tile->output[side] + (i - side * half) * tile->output_stride, output + i * width,
+               bytes);
+    }
+}
+
+// A tile whose first half begins at grid position (y, x), and its second at (y2, x2).
+static void run_tile(Pass *pass, int y, int x, int y2, int x2, int rows) {
+    const ConvSweep *sweep = pass->sweep;
+    ConvTile *tile = &pass->tile;
+    const int at[2][2] = {{y, x}, {y2, x2}};
+    for (int i = 0; i < 2; i++) {
+        const ptrdiff_t place = pass->origin + at[i][0] * pass->row + at[i][1] * pass->column;
+        tile->input[i] = pass->strip + ((ptrdiff_t)(at[i][0] - pass->part.y0) *
+                                            pass->layout.row_step * pass->layout.pitch +
+                                        (at[i][1] - pass->part.x0)) *
+                                           CONV_BLOCK;
+        tile->output[i] = sweep->out + place;
+        if (tile->residual[0] != NULL) {
+            tile->residual[i] = sweep->residual + place;
+        }
+    }
+    conv_ahead_step(pass->ahead);
+    ConvTileFunction *function = sweep->kernels->conv->tile[pass->units - 1][rows - 1];
+    if (pass->lanes < pass->units * CONV_BLOCK) {
+        edge_tile(pass, tile, rows, function);
+    } else {
+        function(tile);
+    }
+}
+
+static void run_pass(Pass *pass) {
+    const ConvPart *part = &pass->part;
+    const int most = pass->sweep->kernels->conv->rows[pass->units - 1];
+    const int columns = part->x1 - part->x0;
+    if (columns <= 0) {
+        return;
+    }
+    int y = part->y0;
+    if (columns * 2 <= most) { // narrow images: two rows in a tile
+        for (; y + 2 <= part->y1; y += 2) {
+            run_tile(pass, y, part->x0, y + 1, part->x0, columns * 2);
+        }
+    }
+    const int tiles = (columns + most - 1) / most;
+    for (; y < part->y1; y++) {
+        for (int i = 0; i < tiles; i++) {
+            const int x = part->x0 + columns * i / tiles;
+            const int rows = part->x0 + columns * (i + 1) / tiles - x;
+            run_tile(pass, y, x, y, x + rows / 2, rows);
+        }
+    }
+}
+
+// The taps of a phase, as offsets in the strip.
+static int phase_taps(const ConvSweep *sweep, const ConvStrip *layout, int grid_columns, int phase,
+                      int32_t *taps) {
+    const ConvGeometry *g = sweep->geometry;
+    const ConvAxis y = conv_axis(g, sweep->backward, g->kernel_height, phase / sweep->out_stride);
+    const ConvAxis x = conv_axis(g, sweep->backward, g->kernel_width, phase % sweep->out_stride);
+    for (int i = 0; i < y.count; i++) {
+        for (int j = 0; j < x.count; j++) {
+            taps[i * x.count + j] = (int32_t)conv_strip_offset(&sweep->view, layout, grid_columns,
+                                                               y.position + i * y.direction,
+                                                               x.position + j * x.direction);
+        }
+    }
+    return y.count * x.count;
+}
+
+void conv_sweep_strip(const ConvSweep *sweep, int image, int group, const ConvPart *part,
+                      const float *strip, int p0, int p1, int32_t *taps, ConvAhead *ahead) {
+    const Kernels *kernels = sweep->kernels;
+    const int columns = part->x1 - part->x0, step = sweep->out_stride;
+    const int lanes = lanes_of(sweep->lanes), blocks = blocks_of(sweep->depth);
+    const int pixel = sweep->geometry->groups * sweep->lanes;
+    const float *weights =
+        sweep->weights + (ptrdiff_t)group * lanes * sweep->depth * conv_taps(sweep->geometry);
+    Pass pass = {.sweep = sweep, .layout = conv_strip(&sweep->view, part->y1 - part->y0, columns)};
+    pass.row = (ptrdiff_t)step * sweep->out_width * pixel;
+    pass.column = (ptrdiff_t)step * pixel;
+    pass.tile.plane = pass.layout.plane;
+    pass.tile.output_stride = pass.column;
+    pass.tile.tap = taps;
+    pass.ahead = ahead;
+    for (int phase = 0; phase < step * step; phase++) {
+        const int y = phase / step, x = phase % step; // in the output, before its stride
+        const int count = phase_taps(sweep, &pass.layout, columns, phase, taps);
+        pass.tile.taps = count;
+        pass.part = *part;
+        pass.part.y1 = least(part->y1, (sweep->out_height - y + step - 1) / step);
+        pass.part.x1 = least(part->x1, (sweep->out_width - x + step - 1) / step);
+        for (int panel = p0; panel < p1; panel++) {
+            const int first = panel * panel_lanes(kernels);
+            const int width = panel_width(kernels, sweep->lanes, panel);
+            const int together = WEIGHT_FLOATS / (CONV_BLOCK * width * (count > 0 ? count : 1));
+            pass.units = width / CONV_BLOCK;
+            pass.lanes = least(width, sweep->lanes - first);
+            pass.origin =
+                (((ptrdiff_t)image * sweep->out_height + y) * sweep->out_width + x) * pixel +
+                (ptrdiff_t)group * sweep->lanes + first;
+            pass.tile.start =
+                sweep->start != NULL ? sweep->start + (ptrdiff_t)group * lanes + first : NULL;
+            for (int block = part->b0; block < part->b1;) {
+                const int end = least(part->b1, block + (together > 0 ? together : 1));
+                const bool last = end == blocks;
+                pass.strip = strip + (block - part->b0) * pass.layout.plane;
+                pass.tile.weights = weights + (ptrdiff_t)first * sweep->depth * count +
+                                    (ptrdiff_t)block * CONV_BLOCK * count * width;
+                pass.tile.blocks = end - block;
+                pass.tile.last_depth = last ? sweep->depth - (end - 1) * CONV_BLOCK : CONV_BLOCK;
+                pass.tile.resume = block > 0 || sweep->resume;
+                pass.tile.relu = last && sweep->relu;
+                pass.tile.residual[0] = last ? sweep->residual : NULL;
+                if (count > 0 || !pass.tile.resume) { // without taps: zeros, once
+                    run_pass(&pass);
+                }
+                block = end;
+            }
+        }
+        weights += (ptrdiff_t)lanes * sweep->depth * count;
+    }
+}
+
+int conv_sweep_tiles(const ConvSweep *sweep, const ConvPart *part, int panels) {
+    const int most = sweep->kernels->conv->rows[sweep->kernels->conv->units - 1];
+    const int columns = part->x1 - part->x0, taps = conv_taps(sweep->geometry);
+    const int blocks = blocks_of(sweep->depth);
+    const int floats = blocks * CONV_BLOCK * panel_lanes(sweep->kernels) * taps;
+    return (part->y1 - part->y0) * ((columns + most - 1) / most) * panels *
+           ((floats + WEIGHT_FLOATS - 1) / WEIGHT_FLOATS);
+}
+
+typedef struct Run {
+    const ConvSweep *sweep;
+    char *workspace;
+    size_t worker_bytes;
+    int strips, items; // strips of an image; of all images and groups
+    int tasks, splits, panels;
+} Run;
+
+// Never less than the budget: a smaller batch may be cut into larger strips.
+static size_t strip_bytes(const ConvSweep *sweep) {
+    const size_t floats = sweep->cut.floats;
+    return (floats > STRIP_FLOATS ? floats : STRIP_FLOATS) * sizeof(float);
+}
+
+size_t conv_sweep_bytes(const ConvGeometry *g, const ConvSweep *sweep) {
+    const size_t bytes = strip_bytes(sweep) + (size_t)conv_taps(g) * sizeof(int32_t);
+    return (bytes + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
+}
+
+// Items are ordered by group, then image, then strip.
+typedef struct Item {
+    int group, image;
+    ConvPart part;
+    const float *source;
+} Item;
+
+static Item item_of(const Run *run, int index) {
+    const ConvSweep *sweep = run->sweep;
+    const int images = sweep->geometry->batch;
+    Item item = {.group = index / run->strips / images,
+                 .image = index / run->strips % images,
+                 .part = conv_cut_part(&sweep->view, &sweep->cut, index % run->strips)};
+    item.source =
+        sweep->source +
+        (ptrdiff_t)item.image * sweep->view.height * sweep->view.width * sweep->view.pixel_stride +
+        (ptrdiff_t)item.group * sweep->depth;
+    return item;
+}
+
+static void run_task(void *context, int task, int worker) {
+    const Run *run = context;
+    const ConvSweep *sweep = run->sweep;
+    const int blocks = blocks_of(sweep->depth), split = task % run->splits;
+    float *strip = (float *)(void *)(run->workspace + (size_t)worker * run->worker_bytes);
+    int32_t *taps = (int32_t *)(void *)((char *)strip + strip_bytes(sweep));
+    const int p0 = run->panels * split / run->splits, p1 = run->panels * (split + 1) / run->splits;
+    task /= run->splits;
+    const int begin = (int)((int64_t)run->items * task / run->tasks);
+    const int end = (int)((int64_t)run->items * (task + 1) / run->tasks);
+    for (int index = begin; index < end; index++) {
+        Item item = item_of(run, index);
+        ConvAhead ahead = {.lines = 0};
+        if (index + 1 < end) {
+            const Item next = item_of(run, index + 1);
+            conv_ahead_add(&ahead, 0, &sweep->view, &next.part, next.source);
+            conv_ahead_spread(&ahead, conv_sweep_tiles(sweep, &item.part, p1 - p0));
+        }
+        for (int block = 0; block < blocks; block += sweep->cut.blocks) {
+            item.part.b0 = block;
+            item.part.b1 = least(blocks, block + sweep->cut.blocks);
+            conv_strip_fill(&sweep->view, &item.part, item.source, strip, sweep->kernels->conv);
+            conv_sweep_strip(sweep, item.image, item.group, &item.part, strip, p0, p1, taps,
+                             &ahead);
+        }
+    }
+}
+
+void conv_sweep_run(const ConvSweep *sweep, void *workspace, Threads *threads) {
+    const ConvGeometry *g = sweep->geometry;
+    Run run = {.sweep = sweep,
+               .workspace = workspace,
+               .worker_bytes = conv_sweep_bytes(g, sweep),
+               .strips = sweep->cut.row_strips * sweep->cut.column_strips,
+               .splits = 1,
+               .panels = panel_count(sweep->kernels, sweep->lanes)};
+    run.items = g->batch * g->groups * run.strips;
+    run.tasks = least(run.items, ENOUGH_TASKS);
+    if (run.tasks < ENOUGH_SPLITS) {
+        run.splits = least(run.panels, (ENOUGH_SPLITS + run.tasks - 1) / run.tasks);
+    }
+    threads_run(threads, run.tasks * run.splits, run_task, &run);
+}

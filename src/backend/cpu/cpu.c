@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cpu backend: one Backend for each instruction set, all with the same table of ops, and the
+// choice between them. A Backend's functions get no context, so each set has three of its own.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/cpu/ops.h"
+
+const CpuOp *const cpu_ops[OP_COUNT] = {
+    [OP_CONV] = &cpu_conv,
+    [OP_NORM] = &cpu_norm,
+    [OP_RELU] = &cpu_relu,
+    [OP_SIGMOID] = &cpu_sigmoid,
+    [OP_ADD] = &cpu_add,
+    [OP_GATE] = &cpu_gate,
+    [OP_CONCAT] = &cpu_concat,
+    [OP_MAX_POOL] = &cpu_max_pool,
+    [OP_AVG_POOL] = &cpu_avg_pool,
+    [OP_GLOBAL_POOL] = &cpu_global_pool,
+    [OP_LINEAR] = &cpu_linear,
+    [OP_PAD_SHORTCUT] = &cpu_pad_shortcut,
+    [OP_DROPOUT] = &cpu_dropout,
+    [OP_LRN] = &cpu_lrn,
+    [OP_SOFTMAX_LOSS] = &cpu_softmax_loss,
+};
+
+static size_t op_prepared_size(const Graph *graph, const Node *node, Phase phase) {
+    const CpuOp *op = cpu_ops[node->op];
+    return op == NULL || op->prepared_size == NULL ? 0 : op->prepared_size(graph, node, phase);
+}
+
+static size_t op_workspace_size(const Graph *graph, const Node *node, int batch, Phase phase,
+                                int threads) {
+    const CpuOp *op = cpu_ops[node->op];
+    return op == NULL || op->workspace_size == NULL
+               ? 0
+               : op->workspace_size(graph, node, batch, phase, threads);
+}
+
+static void op_prepare(const Call *call, const Kernels *kernels) {
+    const CpuOp *op = cpu_ops[call->node->op];
+    if (op != NULL && op->prepare != NULL) {
+        op->prepare(call, kernels);
+    }
+}
+
+#define CPU_BACKEND(isa)                                                                           \
+    static void prepare_##isa(const Call *call) { op_prepare(call, &kernels_##isa); }              \
+    static void forward_##isa(const Call *call) {                                                  \
+        cpu_ops[call->node->op]->forward(call, &kernels_##isa);                                    \
+    }                                                                                              \
+    static void backward_##isa(const Call *call) {                                                 \
+        cpu_ops[call->node->op]->backward(call, &kernels_##isa);                                   \
+    }                                                                                              \
+    static const Backend backend_##isa = {                                                         \
+        .name = "cpu " #isa,                                                                       \
+        .element_size = sizeof(float),                                                             \
+        .prepared_size = op_prepared_size,                                                         \
+        .workspace_size = op_workspace_size,                                                       \
+        .prepare = prepare_##isa,                                                                  \
+        .forward = forward_##isa,                                                                  \
+        .backward = backward_##isa,                                                                \
+    }
+
+CPU_BACKEND(portable);
+#if defined(__x86_64__)
+CPU_BACKEND(avx2);
+CPU_BACKEND(avx512);
+#elif defined(__aarch64__)
+CPU_BACKEND(neon);
+#endif
+
+// The best first.
+static const struct {
+    Isa isa;
+    const Backend *backend;
+} choices[] = {
+#if defined(__x86_64__)
+    {ISA_AVX512, &backend_avx512},
+    {ISA_AVX2, &backend_avx2},
+#elif defined(__aarch64__)
+    {ISA_NEON, &backend_neon},
+#endif
+    {ISA_PORTABLE, &backend_portable},
+};
+
+enum { CHOICES = sizeof choices / sizeof choices[0] };
+
+Status backend_cpu(const Backend **out) {
+    *out = NULL;
+    const char *wanted = getenv("RESNET_ISA");
+    bool any = wanted == NULL || *wanted == '\0';
+    char here[64] = "";
+    for (int i = 0; i < CHOICES; i++) {
+        if (!isa_supported(choices[i].isa)) {
+            continue;
+        }
+        const char *name = isa_name(choices[i].isa);
+        if (any || strcmp(wanted, name) == 0) {
+            *out = choices[i].backend;
+            return STATUS_OK;
+        }
+        size_t used = strlen(here);
+        snprintf(here + used, sizeof here - used, "%s%s", used > 0 ? ", " : "", name);
+    }
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        if (strcmp(wanted, isa_name((Isa)isa)) == 0) {
+            return status_fail(STATUS_USAGE, "RESNET_ISA=%s: this machine has no %s, only %s",
+                               wanted, wanted, here);
+        }
+    }
+    return status_fail(STATUS_USAGE,
+                       "RESNET_ISA=%s: no instruction set of that name; this machine has %s",
+                       wanted, here);
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The graph itself: memory, the first error, scopes of names, questions about it. The builders of
+// nodes are in build.c.
+#include "graph/graph.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+size_t shape_elements(Shape shape) {
+    return (size_t)shape.channels * (size_t)shape.height * (size_t)shape.width;
+}
+
+bool param_is_running(ParamRole role) {
+    return role == PARAM_RUNNING_MEAN || role == PARAM_RUNNING_VARIANCE;
+}
+
+Graph *graph_create(void) {
+    Arena *arena = arena_create();
+    Graph *graph = arena == NULL ? NULL : arena_alloc(arena, sizeof *graph);
+    if (graph == NULL) {
+        arena_destroy(arena);
+        return NULL;
+    }
+    graph->arena = arena;
+    graph->input = graph->output = NODE_NONE;
+    return graph;
+}
+
+void graph_destroy(Graph *graph) {
+    if (graph != NULL) {
+        arena_destroy(graph->arena);
+    }
+}
+
+Status graph_status(const Graph *graph) {
+    return graph->error == NULL ? STATUS_OK : status_fail(STATUS_FAILED, "%s", graph->error);
+}
+
+NodeId graph_fail(Graph *graph, const char *format, ...) {
+    if (graph->error == NULL) {
+        char text[512];
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(text, sizeof text, format, arguments);
+        va_end(arguments);
+        graph->error = arena_format(graph->arena, "%s", text);
+        if (graph->error == NULL) {
+            graph->error = "cannot get memory for a graph";
+        }
+    }
+    return NODE_NONE;
+}
+
+void graph_push(Graph *graph, const char *format, ...) {
+    if (graph->error != NULL) {
+        return;
+    }
+    size_t length = strlen(graph->scope), room = sizeof graph->scope - length;
+    va_list arguments;
+    va_start(arguments, format);
+    int added = vsnprintf(graph->scope + length, room, format, arguments);
+    va_end(arguments);
+    size_t depths = sizeof graph->scope_length / sizeof graph->scope_length[0];
+    // One byte for the dot, one for the end.
+    if (added < 0 || (size_t)added + 2 > room || (size_t)graph->scope_depth == depths) {
+        graph->scope[length] = '\0';
+        graph_fail(graph, "%s: names nest too deeply", graph->scope);
+        return;
+    }
+    memcpy(graph->scope + length + (size_t)added, ".", 2);
+    graph->scope_length[graph->scope_depth++] = (uint8_t)length;
+}
+
+void graph_pop(Graph *graph) {
+    if (graph->error != NULL) {
+        return;
+    }
+    assert(graph->scope_depth > 0);
+    graph->scope[graph->scope_length[--graph->scope_depth]] = '\0';
+}
+
+void graph_set_output(Graph *graph, NodeId logits) {
+    if (graph->error == NULL) {
+        assert(logits >= 0 && logits < graph->node_count);
+        graph->output = logits;
+    }
+}
+
+Shape graph_shape(const Graph *graph, NodeId node) {
+    return node == NODE_NONE ? (Shape){0, 0, 0} : graph->nodes[node].shape;
+}
+
+ParamId graph_find_param(const Graph *graph, const char *name) {
+    for (ParamId p = 0; p < graph->param_count; p++) {
+        if (strcmp(graph->params[p].name, name) == 0) {
+            return p;
+        }
+    }
+    return PARAM_NONE;
+}

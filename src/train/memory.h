@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much memory a training takes, and whether it is there: a run that cannot end well should not
+// begin.
+#ifndef RESNET_TRAIN_MEMORY_H
+#define RESNET_TRAIN_MEMORY_H
+
+#include <stddef.h>
+
+#include "base/threads.h"
+#include "models/models.h"
+
+// Batches that each loader prepares ahead.
+enum { LOADER_AHEAD = 2 };
+
+// Bytes that this process may still take: what the system has available or what the cgroup's limit
+// leaves, whichever is less. SIZE_MAX where neither can be told.
+size_t memory_available(void);
+
+// Refuses a training that takes more than `available`: "training resnet110 with batch 4096 takes
+// 12.3 GB, but 7.9 GB are free; try --batch 2048". shard: samples in one pass.
+Status memory_check(const char *model, const ModelOptions *options, int batch, int shard,
+                    Threads *threads, size_t available);
+
+#endif

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/training.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/files.h"
+#include "train/memory.h"
+
+static Status copy_path(const char *directory, const char *name, char **out) {
+    size_t bytes = strlen(directory) + strlen(name) + 2;
+    *out = malloc(bytes);
+    if (*out == NULL) {
+        return status_fail(STATUS_FAILED, "cannot get memory for a path");
+    }
+    snprintf(*out, bytes, "%s/%s", directory, name);
+    return STATUS_OK;
+}
+
+// What is there already decides before any work is done.
+static Status check_out(Training *training) {
+    const TrainOptions *options = training->options;
+    TRY(copy_path(options->out, "checkpoint.safetensors", &training->checkpoint_path));
+    TRY(copy_path(options->out, "model.safetensors", &training->model_path));
+    bool there = file_exists(training->checkpoint_path);
+    if (there && !options->resume) {
+        return status_fail(STATUS_USAGE,
+                           "%s: is the checkpoint of an earlier training; go on with it by "
+                           "--resume, or train into another folder",
+                           training->checkpoint_path);
+    }
+    training->resumed = there;
+    return STATUS_OK;
+}
+
+// ---- the model ----------------------------------------------------------------------------------
+
+static Status read_model_options(const Training *training, ModelOptions *out) {
+    const TrainOptions *options = training->options;
+    const Dataset *set = training->data.train;
+    *out = (ModelOptions){.classes = set->classes,
+                          .input = {set->channels, set->height, set->width},
+                          .label_smoothing = (float)training->recipe.label_smoothing};
+    if (options->shortcut != NULL && !shortcut_parse(options->shortcut, &out->shortcut)) {
+        return status_fail(STATUS_USAGE, "shortcut '%s' is none of A, B, C", options->shortcut);
+    }
+    if (options->stride_in != NULL && !stride_in_parse(options->stride_in, &out->stride_in)) {
+        return status_fail(STATUS_USAGE, "stride-in '%s' is neither 1x1 nor 3x3",
+                           options->stride_in);
+    }
+    return STATUS_OK;
+}
+
+static bool same_shape(const Param *a, const Param *b) {
+    return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
+}
+
+static Status copy_parameters(const char *path, const ModelFile *from, ModelFile *to) {
+    for (int32_t p = 0; p < to->graph->param_count; p++) {
+        const Param *param = &to->graph->params[p];
+        ParamId id = graph_find_param(from->graph, param->name);
+        const Param *source = id == PARAM_NONE ? NULL : &from->graph->params[id];
+        if (source == NULL || !same_shape(source, param)) {
+            return status_fail(STATUS_FAILED,
+                               "%s: holds %s for %d classes, whose %s is %s, so %s for %d classes "
+                               "cannot begin with it",
+                               path, from->name, from->options.classes, param->name,
+                               source == NULL ? "missing" : "of another shape", to->name,
+                               to->options.classes);
+        }
+        memcpy(parameters_values(to->parameters, param),
+               parameters_values(from->parameters, source), param->elements * sizeof(float));
+    }
+    if (from->graph->param_count != to->graph->param_count) {
+        return status_fail(STATUS_FAILED, "%s: holds %s, which has more parameters than %s", path,
+                           from->name, to->name);
+    }
+    return STATUS_OK;
+}
+
+static Status fill_parameters(Training *training) {
+    const TrainOptions *options = training->options;
+    ModelFile *model = training->model;
+    TRY(parameters_create(model->graph, sizeof(float), true, &model->parameters));
+    if (training->resumed) {
+        TRY(checkpoint_load(training->checkpoint_path, model, training->fields, &training->state));
+        int64_t iterations = training->recipe.schedule.iterations;
+        return training->state.iteration <= iterations
+                   ? STATUS_OK
+                   : status_fail(STATUS_FAILED, "%s: is at iteration %lld of %lld",
+                                 training->checkpoint_path, (long long)training->state.iteration,
+                                 (long long)iterations);
+    }
+    if (options->init == NULL) {
+        parameters_init(model->parameters, model->graph, options->seed);
+        return STATUS_OK;
+    }
+    ModelFile *init = NULL;
+    TRY(model_file_load(options->init, &init));
+    Status status = copy_parameters(options->init, init, model);
+    model_file_destroy(init);
+    return status;
+}
+
+static Status make_model(Training *training) {
+    const TrainOptions *options = training->options;
+    const Recipe *recipe = &training->recipe;
+    ModelOptions model;
+    TRY(read_model_options(training, &model));
+    TRY(model_file_create(options->model, &model, &training->model));
+    TRY(model_file_set_classes(training->model, training->data.train->class_names,
+                               training->data.train->classes));
+    TRY(model_file_set_preprocess(training->model, &training->data.preprocess));
+    TRY(memory_check(options->model, &model, recipe->batch, recipe->shard, training->threads,
+                     memory_available()));
+    model.loss = true;
+    TRY(model_build(options->model, &model, &training->graph));
+    return fill_parameters(training);
+}
+
+// ---- what runs ----------------------------------------------------------------------------------
+
+static Status make_networks(Training *training) {
+    NetworkOptions options = {.threads = training->threads,
+                              .batch = training->recipe.shard,
+                              .phase = PHASE_TRAINING,
+                              .fuse = true};
+    Parameters *parameters = training->model->parameters;
+    TRY(backend_cpu(&options.backend));
+    TRY(network_create(training->graph, parameters, &options, &training->network));
+    options.phase = PHASE_INFERENCE;
+    return network_create(training->model->graph, parameters, &options, &training->tester);
+}
+
+static Status make_loaders(Training *training) {
+    const Recipe *recipe = &training->recipe;
+    const TrainData *data = &training->data;
+    LoaderOptions options = {
+        .batch = recipe->batch,
+        .shuffle = true,
+        .augment = {.pad = recipe->augment_crop ? 4 : 0, .flip = recipe->augment_flip},
+        .seed = training->options->seed,
+        .workers = 1,
+        .ahead = LOADER_AHEAD};
+    TRY(loader_create(data->train, &data->preprocess, &options, &training->loader));
+    LoaderOptions plain = {.batch = recipe->shard, .workers = 1, .ahead = LOADER_AHEAD};
+    TRY(loader_create(data->test, &data->preprocess, &plain, &training->test_loader));
+    if (!training->options->bn_recompute) {
+        return STATUS_OK;
+    }
+    // Batches of one size weigh the same in the average.
+    plain.drop_last = data->train->count >= (uint32_t)recipe->shard;
+    return loader_create(data->train, &data->preprocess, &plain, &training->plain_loader);
+}
+
+static Status open_all(Training *training) {
+    const TrainOptions *options = training->options;
+    Recipe *recipe = &training->recipe;
+    TRY(recipe_begin(options, recipe));
+    TRY(check_out(training));
+    TRY(train_data_open(options, recipe->pixel_mean, &training->data));
+    TRY(recipe_settle(options, &training->data, recipe));
+    recipe_fields(options, &training->data, recipe, training->fields);
+    TRY(threads_create(options->threads > 0 ? options->threads : cpu_count(), &training->threads));
+    TRY(make_model(training));
+    TRY(make_networks(training));
+    TRY(make_loaders(training));
+    const Graph *graph = training->model->graph;
+    TRY(optimizer_create(graph, &recipe->optimizer, &training->optimizer));
+    int shards = (recipe->batch + recipe->shard - 1) / recipe->shard;
+    return shards_create(graph->trainable_elements, shards, training->threads, &training->shards);
+}
+
+Status training_open(const TrainOptions *options, Training *out) {
+    *out = (Training){.options = options};
+    Status status = open_all(out);
+    if (status != STATUS_OK) {
+        training_close(out);
+    }
+    return status;
+}
+
+void training_close(Training *training) {
+    shards_destroy(training->shards);
+    optimizer_destroy(training->optimizer);
+    loader_destroy(training->plain_loader);
+    loader_destroy(training->test_loader);
+    loader_destroy(training->loader);
+    network_destroy(training->tester);
+    network_destroy(training->network);
+    graph_destroy(training->graph);
+    model_file_destroy(training->model);
+    threads_destroy(training->threads);
+    train_data_close(&training->data);
+    free(training->checkpoint_path);
+    free(training->model_path);
+    *training = (Training){0};
+}

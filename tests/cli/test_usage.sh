@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# Wrong usage: one sentence that names the option, what was found and what was expected; exit 2.
+. "$(dirname "$0")/common.sh"
+
+check() { # SENTENCE ARGUMENT...
+    sentence=$1
+    shift
+    run "$@"
+    expect 2 '' "resnet: $sentence"
+}
+
+check "train has no option '--epocs'; did you mean --epochs?" train --epocs 3
+check "train has no option '--modle=x'; did you mean --model?" train --modle=x
+check "models has no option '--verbose'; \`resnet models --help\` lists them" models --verbose
+check '--epochs wants a value' train --epochs
+check "--epochs wants a positive number, not 'abc'" train --epochs abc
+check "--epochs wants a positive number, not '0'" train --epochs 0
+check "--epochs wants a positive number, not '-3'" train --epochs -3
+check "--epochs wants a positive number, not '5x'" train --epochs 5x
+check "--epochs wants a positive number, not 'nan'" train --epochs nan
+check "--epochs wants a positive number, not '0x10'" train --epochs 0x10
+check "--lr wants a number from zero up, not '1e999'" train --lr 1e999
+check "--batch wants a whole number above zero, not '0'" train --batch 0
+check "--batch wants a whole number above zero, not '1.5'" train --batch 1.5
+check "--batch wants a whole number above zero, not '99999999999'" train --batch 99999999999
+check "--batch wants a whole number above zero, not ''" train --batch ''
+check "--iterations wants a whole number above zero, not ' 7'" train --iterations ' 7'
+check "--seed wants a whole number from zero up, not '-1'" train --seed -1
+check "--recipe wants one of paper|short, not 'long'" train --recipe long
+check "--shortcut wants one of A|B|C, not 'D'" summary resnet20 --shortcut D
+check "--shortcut wants one of A|B|C, not 'A|B'" summary resnet20 --shortcut 'A|B'
+check "--decay-norm-bias wants yes or no, not 'maybe'" train --decay-norm-bias maybe
+check "--input wants channels, height and width such as 3x32x32, not '32x32'" \
+    summary resnet20 --input 32x32
+check "--mean wants three numbers such as 0.49,0.48,0.45, not '1,2'" eval x --mean 1,2
+check "--mean and --std belong together: --std is missing" eval x --data a:b --mean 1,2,3
+check "--std wants numbers above zero, not 0" eval x --data a:b --mean 1,2,3 --std 0,1,1
+check "train has no option '--json=1'; did you mean --json?" train --json=1
+check "models does not know what to do with 'extra'" models extra
+check 'summary wants a MODEL or a FILE; `resnet summary --help` shows an example' summary
+check 'eval wants a file of WEIGHTS; `resnet eval --help` shows an example' eval
+check '--data SPEC is missing' eval x
+check '--model NAME is missing' train
+check '--data SPEC is missing' train --model resnet20
+check '--out DIR is missing' train --model resnet20 --data cifar10:x
+check '--epochs and --iterations exclude each other' \
+    train --model resnet20 --data cifar10:x --out x --epochs 1 --iterations 2
+check 'predict wants at least one IMAGE, or --data SPEC' predict x
+check '--samples belongs to --data SPEC, which is missing' predict x y --samples 1
+check "--only wants one of degradation, not 'all'" paper --only all
+check 'x/y.safetensors is a file: --shortcut, --stride-in, --classes and --input are for architectures by name' \
+    summary x/y.safetensors --classes 5
+
+run summary resnet21
+expect_sentence 2 '*resnet21*resnet20*'
+run summary plain20 --shortcut B
+expect_sentence 2 '*plain20*'
+run summary resnet20 --stride-in 1x1
+expect_sentence 2 '*resnet20*'

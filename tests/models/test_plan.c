@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plans against a simulation of memory. It knows nothing of lifetimes: it walks the passes, writes
+// the name of its owner into every cell of a result, and looks at every read whether the owner is
+// still there. What each op reads and where it may write in place is written down here once more.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "graph/fuse.h"
+#include "graph/op.h"
+#include "graph/plan.h"
+#include "models/models.h"
+#include "small_nets.h"
+
+enum { CELL = 16 }; // elements; every offset is a multiple
+
+typedef enum Kind { VALUE, GRADIENT, SAVED, KINDS } Kind;
+
+typedef struct Simulation {
+    const Graph *graph;
+    const Plan *plan;
+    int batch;
+    int32_t *owner; // by cell
+    bool *backward; // by node
+} Simulation;
+
+static size_t elements_of(const Simulation *s, Kind kind, NodeId id) {
+    const Node *node = &s->graph->nodes[id];
+    return kind == SAVED ? op_saved_elements(s->graph, node, s->batch)
+                         : (size_t)s->batch * shape_elements(node->shape);
+}
+
+static int64_t offset_of(const Simulation *s, Kind kind, NodeId id) {
+    return kind == VALUE      ? s->plan->value[id]
+           : kind == GRADIENT ? s->plan->gradient[id]
+                              : s->plan->saved[id];
+}
+
+static int32_t owner_name(Kind kind, NodeId id) { return 1 + KINDS * id + (int32_t)kind; }
+
+static void reads(const Simulation *s, Kind kind, NodeId id, NodeId reader) {
+    int64_t offset = offset_of(s, kind, id);
+    assert_true(offset >= 0);
+    size_t cells = (elements_of(s, kind, id) + CELL - 1) / CELL;
+    for (size_t i = 0; i < cells; i++) {
+        if (s->owner[(size_t)offset / CELL + i] != owner_name(kind, id)) {
+            fail_msg("%s reads kind %d of %s, which was overwritten", s->graph->nodes[reader].name,
+                     kind, s->graph->nodes[id].name);
+        }
+    }
+}
+
+static void writes(Simulation *s, Kind kind, NodeId id) {
+    int64_t offset = offset_of(s, kind, id);
+    size_t elements = elements_of(s, kind, id);
+    assert_true(offset >= 0 && offset % CELL == 0);
+    assert_true((size_t)offset + elements <= s->plan->elements);
+    for (size_t i = 0; i < (elements + CELL - 1) / CELL; i++) {
+        s->owner[(size_t)offset / CELL + i] = owner_name(kind, id);
+    }
+}
+
+static bool overlap(const Simulation *s, Kind kind_a, NodeId a, Kind kind_b, NodeId b) {
+    int64_t begin_a = offset_of(s, kind_a, a), begin_b = offset_of(s, kind_b, b);
+    return begin_a < begin_b + (int64_t)elements_of(s, kind_b, b) &&
+           begin_b < begin_a + (int64_t)elements_of(s, kind_a, a);
+}
+
+static bool value_may_replace_input(OpKind op, int k) {
+    return k == 0 && (op == OP_NORM || op == OP_RELU || op == OP_SIGMOID || op == OP_ADD ||
+                      op == OP_GATE || op == OP_DROPOUT);
+}
+
+static bool gradient_may_be_replaced(OpKind op, int k) {
+    return (k == 0 && (op == OP_ADD || op == OP_RELU || op == OP_SIGMOID || op == OP_DROPOUT)) ||
+           (k == 1 && (op == OP_NORM || op == OP_CONV));
+}
+
+static void forward(Simulation *s, NodeId id, bool training) {
+    const Node *node = &s->graph->nodes[id];
+    for (int k = 0; k < NODE_INPUTS && node->input[k] != NODE_NONE; k++) {
+        reads(s, VALUE, node->input[k], id);
+        if (overlap(s, VALUE, id, VALUE, node->input[k])) {
+            bool same = node->input[k] == node->input[0];
+            assert_true(value_may_replace_input(node->op, same ? 0 : k));
+            assert_int_equal(s->plan->value[id], s->plan->value[node->input[k]]);
+        }
+    }
+    writes(s, VALUE, id);
+    if (training && elements_of(s, SAVED, id) > 0) {
+        writes(s, SAVED, id);
+        reads(s, VALUE, id, id);
+        for (int k = 0; k < NODE_INPUTS && node->input[k] != NODE_NONE; k++) {
+            assert_false(overlap(s, SAVED, id, VALUE, node->input[k]));
+        }
+    } else {
+        assert_int_equal(s->plan->saved[id], PLAN_NOWHERE);
+    }
+}
+
+static void read_values(const Simulation *s, NodeId id) {
+    const Node *node = &s->graph->nodes[id];
+    switch (node->op) {
+    case OP_NORM:
+        reads(s, SAVED, id, id);
+        reads(s, VALUE, node->input[0], id);
+        break;
+    case OP_CONV:
+    case OP_LINEAR:
+        reads(s, VALUE, node->input[0], id);
+        break;
+    case OP_GATE:
+        reads(s, VALUE, node->input[0], id);
+        reads(s, VALUE, node->input[1], id);
+        break;
+    case OP_LRN:
+        reads(s, VALUE, node->input[0], id);
+        reads(s, VALUE, id, id);
+        break;
+    case OP_RELU:
+    case OP_SIGMOID:
+        reads(s, VALUE, id, id);
+        break;
+    case OP_MAX_POOL:
+    case OP_SOFTMAX_LOSS:
+        reads(s, SAVED, id, id);
+        break;
+    default:
+        break;
+    }
+    if (node->relu) {
+        reads(s, VALUE, id, id);
+    }
+}
+
+// Whether the gradient of input k is written by node `id` at all.
+static bool has_target(const Simulation *s, NodeId id, int k) {
+    NodeId input = s->graph->nodes[id].input[k];
+    return input != NODE_NONE && s->plan->needs_gradient[input];
+}
+
+static void backward(Simulation *s, NodeId id) {
+    const Node *node = &s->graph->nodes[id];
+    read_values(s, id);
+    if (node->op != OP_SOFTMAX_LOSS) {
+        reads(s, GRADIENT, id, id);
+    }
+    for (int k = 0; k < NODE_INPUTS; k++) {
+        if (!has_target(s, id, k)) {
+            continue;
+        }
+        NodeId input = node->input[k];
+        bool first = s->plan->first[id * NODE_INPUTS + k];
+        if (node->op != OP_SOFTMAX_LOSS && overlap(s, GRADIENT, id, GRADIENT, input)) {
+            assert_true(first && gradient_may_be_replaced(node->op, k));
+            assert_int_equal(s->plan->gradient[id], s->plan->gradient[input]);
+            for (int other = 0; other < NODE_INPUTS; other++) {
+                assert_true(other == k || node->input[other] != input);
+            }
+        }
+        if (first) {
+            assert_false(s->backward[input]);
+            s->backward[input] = true;
+            writes(s, GRADIENT, input);
+        } else {
+            reads(s, GRADIENT, input, id);
+        }
+    }
+    // What it wrote must not lie over what it wrote or still reads.
+    bool moved = false;
+    for (int k = 0; k < NODE_INPUTS; k++) {
+        if (has_target(s, id, k)) {
+            reads(s, GRADIENT, node->input[k], id);
+            moved |= s->plan->gradient[node->input[k]] == s->plan->gradient[id];
+        }
+    }
+    read_values(s, id);
+    if (node->op != OP_SOFTMAX_LOSS && !moved) {
+        reads(s, GRADIENT, id, id);
+    }
+}
+
+static void read_at_end(const Simulation *s, bool keep_values) {
+    for (NodeId i = 0; i < s->graph->node_count; i++) {
+        if (keep_values || i == s->graph->output || s->graph->nodes[i].op == OP_SOFTMAX_LOSS) {
+            reads(s, VALUE, i, i);
+        }
+    }
+}
+
+static void simulate(const Graph *graph, int batch, bool training, bool keep_values) {
+    Arena *arena = arena_create();
+    Plan *plan = NULL;
+    assert_int_equal(plan_create(graph, arena, batch, training, keep_values, &plan), STATUS_OK);
+    assert_true(plan->elements % CELL == 0 && plan->elements <= plan->sum);
+    Simulation s = {.graph = graph, .plan = plan, .batch = batch};
+    s.owner = calloc(plan->elements / CELL + 1, sizeof *s.owner);
+    s.backward = calloc((size_t)graph->node_count, sizeof *s.backward);
+    assert_true(s.owner != NULL && s.backward != NULL);
+    for (NodeId i = 0; i < graph->node_count; i++) {
+        forward(&s, i, training);
+    }
+    for (NodeId i = graph->node_count - 1; training && i >= 0; i--) {
+        bool begins = graph->nodes[i].op == OP_SOFTMAX_LOSS && plan->needs_gradient[i];
+        bool arrived = s.backward[i];
+        assert_int_equal(plan->gradient[i] != PLAN_NOWHERE, arrived);
+        if (begins || arrived) {
+            backward(&s, i);
+        }
+    }
+    read_at_end(&s, keep_values);
+    free(s.owner);
+    free(s.backward);
+    arena_destroy(arena);
+}
+
+// Plain and fused, for inference and training, with and without keeping values.
+static void simulate_all(const Graph *graph, int batch) {
+    Graph *inference = NULL, *training = NULL;
+    assert_int_equal(graph_fuse(graph, FUSE_FOR_INFERENCE, &inference), STATUS_OK);
+    assert_int_equal(graph_fuse(graph, FUSE_FOR_TRAINING, &training), STATUS_OK);
+    for (int keep = 0; keep < 2; keep++) {
+        simulate(graph, batch, false, keep == 1);
+        simulate(graph, batch, true, keep == 1);
+        simulate(inference, batch, false, keep == 1);
+        simulate(training, batch, false, keep == 1);
+        simulate(training, batch, true, keep == 1);
+    }
+    graph_destroy(inference);
+    graph_destroy(training);
+}
+
+static void every_model_keeps_what_it_reads(void **state) {
+    (void)state;
+    const ModelInfo *info = NULL;
+    for (int index = 0; (info = model_info(index)) != NULL; index++) {
+        for (Shortcut shortcut = SHORTCUT_NONE; shortcut <= SHORTCUT_PROJECT_ALL; shortcut++) {
+            // Extents that keep the simulation small; sizes still fall from stage to stage.
+            ModelOptions options = {.shortcut = shortcut, .loss = true};
+            int extent = info->input.height > 32 ? 64 : 12;
+            options.input = (Shape){3, extent, extent + 4};
+            Graph *graph = NULL;
+            bool plain = strncmp(info->name, "plain", 5) == 0;
+            if (plain && shortcut != SHORTCUT_NONE) {
+                continue;
+            }
+            assert_int_equal(model_build(info->name, &options, &graph), STATUS_OK);
+            simulate_all(graph, 2);
+            graph_destroy(graph);
+        }
+    }
+}
+
+static void small_nets_keep_what_they_read(void **state) {
+    (void)state;
+    for (int i = 0; i < SMALL_NET_COUNT; i++) {
+        Graph *graph = SMALL_NETS[i]();
+        assert_int_equal(graph_status(graph), STATUS_OK);
+        for (int batch = 1; batch <= 3; batch++) {
+            simulate_all(graph, batch);
+        }
+        graph_destroy(graph);
+    }
+}
+
+// Without a loss there is nothing to go back from.
+static void no_loss_has_no_gradients(void **state) {
+    (void)state;
+    Graph *graph = NULL;
+    assert_int_equal(model_build("resnet20", NULL, &graph), STATUS_OK);
+    simulate_all(graph, 1);
+    Arena *arena = arena_create();
+    Plan *plan = NULL;
+    assert_int_equal(plan_create(graph, arena, 1, true, false, &plan), STATUS_OK);
+    for (NodeId i = 0; i < graph->node_count; i++) {
+        assert_int_equal(plan->gradient[i], PLAN_NOWHERE);
+    }
+    arena_destroy(arena);
+    graph_destroy(graph);
+}
+
+static NodeId find_node(const Graph *graph, const char *name) {
+    for (NodeId i = 0; i < graph->node_count; i++) {
+        if (strcmp(graph->nodes[i].name, name) == 0) {
+            return i;
+        }
+    }
+    fail_msg("no node %s", name);
+    return NODE_NONE;
+}
+
+static void elementwise_ops_share_places(void **state) {
+    (void)state;
+    Graph *graph = NULL, *fused = NULL;
+    ModelOptions options = {.loss = true};
+    assert_int_equal(model_build("resnet20", &options, &graph), STATUS_OK);
+    assert_int_equal(graph_fuse(graph, FUSE_FOR_TRAINING, &fused), STATUS_OK);
+    Arena *arena = arena_create();
+    Plan *plan = NULL;
+    // relu over norm; its gradient over relu's.
+    assert_int_equal(plan_create(graph, arena, 4, true, false, &plan), STATUS_OK);
+    NodeId relu = find_node(graph, "layer1.0.bn1.relu"), norm = find_node(graph, "layer1.0.bn1");
+    assert_int_equal(plan->value[relu], plan->value[norm]);
+    assert_int_equal(plan->gradient[relu], plan->gradient[norm]);
+    // A relu's output is the shortcut and the next convolution's input: no overwriting.
+    NodeId add = find_node(graph, "layer1.1.add"), before = find_node(graph, "layer1.0.add.relu");
+    assert_int_not_equal(plan->value[add], plan->value[before]);
+    // In the fused net the residual's gradient begins where the block's result's gradient was.
+    assert_int_equal(plan_create(fused, arena, 4, true, false, &plan), STATUS_OK);
+    NodeId block = find_node(fused, "layer1.1.add.relu");
+    assert_int_equal(fused->nodes[block].input[1], find_node(fused, "layer1.0.add.relu"));
+    assert_int_equal(plan->gradient[block], plan->gradient[fused->nodes[block].input[1]]);
+    assert_true(plan->first[block * NODE_INPUTS + 1]);
+    assert_int_equal(plan->gradient[fused->input], PLAN_NOWHERE);
+    arena_destroy(arena);
+    graph_destroy(fused);
+    graph_destroy(graph);
+}
+
+static size_t planned(const char *model, FuseFor purpose, int batch, size_t *sum) {
+    Graph *graph = NULL, *fused = NULL;
+    ModelOptions options = {.loss = purpose == FUSE_FOR_TRAINING};
+    Arena *arena = arena_create();
+    Plan *plan = NULL;
+    assert_int_equal(model_build(model, &options, &graph), STATUS_OK);
+    assert_int_equal(graph_fuse(graph, purpose, &fused), STATUS_OK);
+    bool training = purpose == FUSE_FOR_TRAINING;
+    assert_int_equal(plan_create(fused, arena, batch, training, false, &plan), STATUS_OK);
+    size_t elements = plan->elements;
+    *sum = plan->sum;
+    arena_destroy(arena);
+    graph_destroy(fused);
+    graph_destroy(graph);
+    return elements;
+}
+
+// At its widest, inference of resnet50 holds the input and the result of a bottleneck's last
+// convolution and what that reads: 256x56x56, 256x56x56 and 64x56x56.
+static void inference_memory_is_small(void **state) {
+    (void)state;
+    size_t sum = 0;
+    size_t elements = planned("resnet50", FUSE_FOR_INFERENCE, 1, &sum);
+    assert_true(elements * sizeof(float) < 12000000);
+    assert_true(elements >= (256 + 256 + 64) * 56 * 56);
+    assert_true(sum > 5 * elements);
+}
+
+static void training_memory_grows_with_the_batch(void **state) {
+    (void)state;
+    size_t sum = 0;
+    size_t one = planned("resnet20", FUSE_FOR_TRAINING, 1, &sum);
+    size_t many = planned("resnet20", FUSE_FOR_TRAINING, 64, &sum);
+    assert_true(many > 60 * one && many <= 64 * one);
+    assert_true(many < sum);
+}
+
+static void deepest_net_is_planned_quickly(void **state) {
+    (void)state;
+    clock_t begin = clock();
+    ModelOptions options = {.loss = true};
+    Graph *graph = NULL, *fused = NULL;
+    assert_int_equal(model_build("resnet1202", &options, &graph), STATUS_OK);
+    clock_t built = clock();
+    assert_int_equal(graph_fuse(graph, FUSE_FOR_TRAINING, &fused), STATUS_OK);
+    Arena *arena = arena_create();
+    Plan *plan = NULL;
+    assert_int_equal(plan_create(fused, arena, 128, true, false, &plan), STATUS_OK);
+    clock_t fused_planned = clock();
+    assert_int_equal(plan_create(graph, arena, 128, true, false, &plan), STATUS_OK);
+    clock_t plain_planned = clock();
+    print_message("built %.3f s, fused and planned %.3f s, plain planned %.3f s\n",
+                  (double)(built - begin) / CLOCKS_PER_SEC,
+                  (double)(fused_planned - built) / CLOCKS_PER_SEC,
+                  (double)(plain_planned - fused_planned) / CLOCKS_PER_SEC);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    assert_true(plain_planned - begin < CLOCKS_PER_SEC);
+#endif
+    arena_destroy(arena);
+    graph_destroy(fused);
+    graph_destroy(graph);
+}
+
+static void plans_are_the_same_again(void **state) {
+    (void)state;
+    ModelOptions options = {.loss = true};
+    Graph *graph = NULL;
+    assert_int_equal(model_build("resnet56", &options, &graph), STATUS_OK);
+    Arena *arena = arena_create();
+    Plan *a = NULL, *b = NULL;
+    assert_int_equal(plan_create(graph, arena, 8, true, false, &a), STATUS_OK);
+    assert_int_equal(plan_create(graph, arena, 8, true, false, &b), STATUS_OK);
+    size_t bytes = (size_t)graph->node_count * sizeof *a->value;
+    assert_memory_equal(a->value, b->value, bytes);
+    assert_memory_equal(a->gradient, b->gradient, bytes);
+    assert_memory_equal(a->saved, b->saved, bytes);
+    arena_destroy(arena);
+    graph_destroy(graph);
+}
+
+static void absurd_batch_is_refused(void **state) {
+    (void)state;
+    ModelOptions options = {.input = {3, 20000, 20000}};
+    Graph *graph = NULL;
+    assert_int_equal(model_build("resnet20", &options, &graph), STATUS_FAILED);
+    assert_non_null(strstr(status_message(), "elements"));
+    options.input = (Shape){3, 8000, 8000};
+    assert_int_equal(model_build("resnet20", &options, &graph), STATUS_OK);
+    Arena *arena = arena_create();
+    Plan *plan = NULL;
+    assert_int_equal(plan_create(graph, arena, INT32_MAX, false, false, &plan), STATUS_FAILED);
+    assert_null(plan);
+    assert_non_null(strstr(status_message(), "2147483647"));
+    arena_destroy(arena);
+    graph_destroy(graph);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_model_keeps_what_it_reads),
+        cmocka_unit_test(small_nets_keep_what_they_read),
+        cmocka_unit_test(no_loss_has_no_gradients),
+        cmocka_unit_test(elementwise_ops_share_places),
+        cmocka_unit_test(inference_memory_is_small),
+        cmocka_unit_test(training_memory_grows_with_the_batch),
+        cmocka_unit_test(deepest_net_is_planned_quickly),
+        cmocka_unit_test(plans_are_the_same_again),
+        cmocka_unit_test(absurd_batch_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
