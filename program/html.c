@@ -50,7 +50,8 @@ static const char page_style[] =
     "svg.chart{display:block;width:100%;height:auto}svg.narrow{display:none}\n"
     "@media (max-width:40rem){svg.wide{display:none}svg.narrow{display:block}"
     "th,td{padding:.3rem "
-    ".3rem;font-size:.8rem}th{white-space:normal;vertical-align:bottom}h1{font-size:1.35rem}"
+    ".2rem;font-size:.75rem}th{white-space:normal;vertical-align:bottom}td:last-child{white-space:"
+    "normal}h1{font-size:1.35rem}"
     "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}\n";
 
 void html_escape(FILE *file, const char *text) {

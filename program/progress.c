@@ -72,7 +72,7 @@ static void bar_write(char *out, double share, int cells) {
     strcat(out, cells > 0 ? "  " : "");
 }
 
-// "4:05", "2:07:30"
+// "4:05 left", "2:07:30 left"
 static void clock_write(char *out, size_t size, double seconds) {
     if (!(seconds >= 0 && seconds < 1e8)) {
         snprintf(out, size, "?");
@@ -81,24 +81,32 @@ static void clock_write(char *out, size_t size, double seconds) {
     int whole = (int)(seconds + 0.5);
     int hours = whole / 3600, minutes = whole / 60 % 60;
     if (hours > 0) {
-        snprintf(out, size, "%d:%02d:%02d", hours, minutes, whole % 60);
+        snprintf(out, size, "%d:%02d:%02d left", hours, minutes, whole % 60);
     } else {
-        snprintf(out, size, "%d:%02d", minutes, whole % 60);
+        snprintf(out, size, "%d:%02d left", minutes, whole % 60);
     }
 }
 
 void progress_training(Progress *progress, const char *label, const resnet_train_progress *now) {
     double time = clock_now();
-    if (time - progress->shown < (progress->terminal ? REDRAW_SECONDS : PLAIN_SECONDS)) {
+    bool last = now->iteration == now->iterations;
+    if (!last && time - progress->shown < (progress->terminal ? REDRAW_SECONDS : PLAIN_SECONDS)) {
         return;
     }
     progress->shown = time;
     double share = (double)now->iteration / (double)now->iterations;
-    char left[32], figures[LINE_SIZE];
-    clock_write(left, sizeof left, now->eta_seconds);
-    int length = snprintf(figures, sizeof figures,
-                          "epoch %.2f/%.3g  loss %.2f  error %.1f %%  %s images/s  %s left",
-                          now->epoch, now->epochs, now->train_loss, 100 - now->train_top1,
+    char done[64], left[32] = "testing", figures[LINE_SIZE];
+    if (now->epochs >= 2) {
+        snprintf(done, sizeof done, "epoch %.2f/%.4g", now->epoch, now->epochs);
+    } else {
+        snprintf(done, sizeof done, "iteration %s/%s", figure_whole(now->iteration),
+                 figure_whole(now->iterations));
+    }
+    if (!last) {
+        clock_write(left, sizeof left, now->eta_seconds);
+    }
+    int length = snprintf(figures, sizeof figures, "%s  loss %.2f  error %.1f %%  %s images/s  %s",
+                          done, now->train_loss, 100 - now->train_top1,
                           figure_whole((int64_t)now->images_per_second), left);
     if (!progress->terminal) {
         fprintf(stderr, "%s  %.0f %%  %s\n", label, 100 * share, figures);

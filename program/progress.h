@@ -15,7 +15,7 @@ typedef struct Progress {
 } Progress;
 
 Progress progress_begin(void);
-// Shows how far a training is: "LABEL epoch 2.4/10 [###   ] loss 1.32 error 47.1 % ...". Often
+// Shows how far a training is: "LABEL ###---  epoch 2.40/10  loss 1.32  error 47.1 % ...". Often
 // called; shows only when it is time.
 void progress_training(Progress *progress, const char *label, const resnet_train_progress *now);
 // A line that stays.

@@ -100,13 +100,14 @@ static resnet_status figure_write(const Finding *finding, Page *page) {
     if (series == NULL || store == NULL) {
         status = failure_say(RESNET_FAILED, "cannot get memory for a chart");
     } else {
+        int64_t window = curve_window(finding->runs[0].settings.iterations);
         fprintf(page->file, "<figure>\n");
         legend_write(finding, page->file);
         chart_runs(finding, series, store, page->file);
         fprintf(page->file,
-                "<figcaption>Training error (solid) is averaged over windows of %lld iterations; "
+                "<figcaption>Training error (solid) is averaged over windows of %lld iteration%s; "
                 "test error (rings) is measured on the whole test split.</figcaption>\n</figure>\n",
-                (long long)curve_window(finding->runs[0].settings.iterations));
+                (long long)window, window == 1 ? "" : "s");
     }
     free(series);
     free(store);

@@ -57,10 +57,10 @@ build_with() {
 sanitizer=(-DCMAKE_BUILD_TYPE=None '-DCMAKE_C_FLAGS=-O1 -g')
 : >"$top/CTestTestfile.cmake"
 build_with gcc gcc --
-build_with clang clang -- '-DRESNET_TESTS=^(base|formats|data|models|kernels|fuzz)[.]|exports'
+build_with clang clang -- '-DRESNET_TESTS=^(base|formats|data|models|kernels|fuzz)[.]|exports|codegen'
 build_with asan gcc -- "${sanitizer[@]}" -DRESNET_SANITIZE=address,undefined \
     -DRESNET_SLOW_TESTS=OFF '-DRESNET_TESTS=^[^s][^.]*[.]'
-build_with tsan gcc test_base_threads test_data_loader -- "${sanitizer[@]}" \
+build_with tsan gcc registered_tests -- "${sanitizer[@]}" \
     -DRESNET_SANITIZE=thread '-DRESNET_TESTS=^(base.threads|data.loader)$'
 if [ "$(uname -m)" != aarch64 ]; then
     build neon -- -S tests/neon -DCMAKE_TOOLCHAIN_FILE="$PWD/tests/neon/toolchain.cmake"

@@ -60,16 +60,18 @@ Status directory_create(const char *path) {
         return status_fail(STATUS_FAILED, "%s: cannot be made (out of memory)", path);
     }
     Status status = STATUS_OK;
-    for (char *end = copy + 1; status == STATUS_OK; end++) {
+    // An empty path gets the system's own error; else the first character may be the root's slash.
+    for (char *end = copy + (*copy != '\0'); status == STATUS_OK; end++) {
         if (*end != '/' && *end != '\0') {
             continue;
         }
         bool last = *end == '\0';
         *end = '\0';
-        if (mkdir(copy, 0777) != 0 && !directory_exists(copy)) {
+        int error = mkdir(copy, 0777) == 0 ? 0 : errno; // kept, as looking may change errno
+        if (error != 0 && !directory_exists(copy)) {
             status =
                 status_fail(STATUS_FAILED, "%s: cannot be made (%s)", copy,
-                            errno == EEXIST ? "a file of that name is there" : strerror(errno));
+                            error == EEXIST ? "a file of that name is there" : strerror(error));
         }
         if (last) {
             break;

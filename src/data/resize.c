@@ -138,12 +138,9 @@ typedef void ResizePass(const Axis *axis, const Image *image, Image *out);
 // One pass into a new picture; `source` and `target` are the sizes along the axis that changes.
 static Status resize_pass(ResizePass *pass, int source, int target, const Image *image, int width,
                           int height, Image *out) {
+    TRY(image_allocate("the resized picture", (size_t)width, (size_t)height, image->channels, out));
     Axis axis;
     Status status = axis_create(source, target, &axis);
-    if (status == STATUS_OK) {
-        status = image_allocate("the resized picture", (size_t)width, (size_t)height,
-                                image->channels, out);
-    }
     if (status == STATUS_OK) {
         pass(&axis, image, out);
     }

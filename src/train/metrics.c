@@ -42,9 +42,10 @@ typedef void LineUse(void *context, const json_t *line, const char *text, size_t
 static Status lines_walk(const char *path, int64_t iteration, LineUse *use, void *context) {
     FileBytes file;
     TRY(file_map(path, &file));
-    const char *at = (const char *)file.bytes, *end = at + file.size;
-    while (at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
+    const char *text = (const char *)file.bytes;
+    for (size_t done = 0; done < file.size;) {
+        const char *at = text + done;
+        const char *newline = memchr(at, '\n', file.size - done);
         if (newline == NULL) {
             break;
         }
@@ -55,7 +56,7 @@ static Status lines_walk(const char *path, int64_t iteration, LineUse *use, void
             use(context, line, at, size);
         }
         json_decref(line);
-        at = newline + 1;
+        done += size;
     }
     file_unmap(&file);
     return STATUS_OK;

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What the scripts of this folder share: a folder of their own, running the program, and comparing
 # stdout, stderr and exit code with what is expected. A script fails at the first difference.
@@ -35,7 +36,7 @@ expect() {
 
 expect_like() {
     [ "$code" = "$1" ] || fail "expected exit code $1"
-    # shellcheck disable=SC2254 # patterns are meant
+    # shellcheck disable=SC2254 # patterns are meant, twice
     case $(cat "$T/out") in $2) ;; *) fail "expected stdout like: $2" ;; esac
     case $(cat "$T/err") in $3) ;; *) fail "expected stderr like: $3" ;; esac
 }

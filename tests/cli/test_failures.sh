@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Damaged, foreign and missing files, folders that cannot be written, a disk that is full: one
 # sentence that names the file, exit code 1 or 2, and no earlier checkpoint harmed.

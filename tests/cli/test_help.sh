@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # --help and --version, and what happens without a command.
 . "$(dirname "$0")/common.sh"

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # `resnet models` and `resnet summary`: parameters and multiply-adds against the published ones.
 . "$(dirname "$0")/common.sh"

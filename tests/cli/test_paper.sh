@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # `resnet paper`: four short trainings, a table, a report; interrupted and repeated.
 . "$(dirname "$0")/common.sh"

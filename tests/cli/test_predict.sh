@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # `resnet eval` and `resnet predict` on weights that know a made-up data set by heart.
 . "$(dirname "$0")/common.sh"

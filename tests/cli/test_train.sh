@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # A training leaves the same bytes whatever the number of threads, the instruction set and the moments
 # at which it is killed or interrupted.

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Wrong usage: one sentence that names the option, what was found and what was expected; exit 2.
 . "$(dirname "$0")/common.sh"

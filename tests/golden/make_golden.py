@@ -55,14 +55,18 @@ def hash_name(text):
     return mix(np.array([value], dtype=np.uint64))[0]
 
 
-def uniform(seed, name, count):
-    """random_uniform(seed, RANDOM_TEST, random_hash(name), 0 ... count-1)."""
+def draws(seed, major, count):
+    """random_uniform(seed, RANDOM_TEST, major, 0 ... count-1)."""
     with np.errstate(over="ignore"):
         golden = np.uint64(GOLDEN)
         x = mix(np.array([seed], dtype=np.uint64) + golden * np.uint64(PURPOSE))
-        x = mix(x + golden * (hash_name(name) + np.uint64(1)))
+        x = mix(x + golden * (major + np.uint64(1)))
         x = mix(x + golden * (np.arange(count, dtype=np.uint64) + np.uint64(1)))
     return (x >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def uniform(seed, name, count):
+    return draws(seed, hash_name(name), count)
 
 
 def signed(seed, name, count):

@@ -7,10 +7,13 @@
 //   double  1e-9. Two correct computations in double differ by their order of sums: 1e-16 at each
 //           layer, amplified by up to 1e4 over the depth of these nets and ten steps.
 //   float   8 times what PyTorch's own float32 differs from its float64 in this net (float_error.*,
-//           the worst of several runs). A sum's rounding error depends on its order by such a
-//           factor: sequential, in blocks, or in a transformed domain. Where PyTorch's error
-//           exceeds 1e-2, relus have flipped and nothing can be said in single precision: not
-//           compared.
+//           the worst of several runs and of the steps so far). A sum's rounding error depends on
+//           its order by such a factor: sequential, in blocks, or in a transformed domain.
+//           A relu whose input is nearer to 0 than its rounding error may flip, which moves a
+//           gradient by far more, and the steps after it too. That has happened, and nothing is
+//           compared, where float_error is above 1e-4 in the first pass (the gradients of resnet50)
+//           or above 1e-5 in the parameters after a step: resnet20 A and B are compared for all
+//           ten steps, C for four, plain20 for one.
 //
 // Digests hold dot products with vectors uniform in [-1, 1]: n errors add up to at most about
 // sqrt(n) times one when they are independent, which is the scale used for them.
@@ -88,17 +91,32 @@ static double element(const Tensor *tensor, size_t i) {
     return value;
 }
 
-// The bound of a kind after `step` steps; 0 when single precision says nothing.
-static double bound(const Golden *golden, const char *kind, size_t step) {
-    if (is_double(golden)) {
-        return 1e-9;
-    }
+// What PyTorch's float32 differs in at most, up to `step`.
+static double float_error(const Golden *golden, const char *kind, size_t step) {
     const Tensor *errors = find(golden, "float_error", kind);
-    double worst = 1e-6 / 8;
+    double worst = 0;
     for (size_t i = 0; i <= step; i++) {
         worst = fmax(worst, element(errors, i));
     }
-    return worst < 1e-2 ? 8 * worst : 0;
+    return worst;
+}
+
+// The relative bound of a kind of the first pass; 0 where single precision says nothing.
+static double bound(const Golden *golden, const char *kind) {
+    if (is_double(golden)) {
+        return 1e-9;
+    }
+    double error = float_error(golden, kind, 0);
+    return error < 1e-4 ? 8 * error : 0;
+}
+
+// The same for the losses and the parameters of a step.
+static double step_bound(const Golden *golden, const char *kind, size_t step) {
+    if (is_double(golden)) {
+        return 1e-9;
+    }
+    bool flipped = float_error(golden, "steps", step) > 1e-5;
+    return flipped ? 0 : 8 * float_error(golden, kind, step);
 }
 
 static void compare(const Golden *golden, const char *what, size_t i, double ours, double theirs,
@@ -244,18 +262,18 @@ static void check_first_pass(const Golden *golden) {
     }
     for (size_t i = 0; i < logits->elements; i++) {
         compare(golden, "logits", i, get(golden, network_output(golden->network), i),
-                element(logits, i), bound(golden, "logits", 0) * largest_logit);
+                element(logits, i), bound(golden, "logits") * largest_logit);
     }
     for (size_t i = 0; i < losses->elements; i++) {
         compare(golden, "losses", i, network_loss(golden->network, (int)i), element(losses, i),
-                bound(golden, "losses", 0) * largest_loss);
+                bound(golden, "losses") * largest_loss);
     }
     network_backward(golden->network, &golden->pass);
     for (ParamId p = 0; p < golden->graph->param_count; p++) {
         const Param *param = &golden->graph->params[p];
         bool running = param_is_running(param->role);
         const char *kind = running ? "running" : "gradients";
-        double relative = bound(golden, kind, 0);
+        double relative = bound(golden, kind);
         const void *block = running ? parameters_values(golden->parameters, param)
                                     : parameters_gradient(golden->parameters, param);
         if (relative > 0) {
@@ -289,14 +307,14 @@ static void check_steps(const Golden *golden) {
     require(optimizer_create(golden->graph, &options, &optimizer));
     for (size_t step = 0; step < (size_t)golden->steps; step++) {
         double loss = run_pass(golden);
-        double relative = bound(golden, "step_losses", step);
+        double relative = step_bound(golden, "step_losses", step);
         double theirs = element(find(golden, "step_losses", ""), step);
         if (relative > 0) {
             compare(golden, "step_losses", step, loss, theirs, relative * theirs);
         }
         network_backward(golden->network, &golden->pass);
         update(golden, optimizer);
-        relative = bound(golden, "steps", step);
+        relative = step_bound(golden, "steps", step);
         for (ParamId p = 0; relative > 0 && p < golden->graph->param_count; p++) {
             const Param *param = &golden->graph->params[p];
             if (!param_is_running(param->role)) {

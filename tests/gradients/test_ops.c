@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every op of the reference backend: gradients against finite differences, the fused forms against
 // their parts, and the conventions that a derivative does not show.
-#include "gradients/op_case.h"
+#include "gradients/op_checks.h"
 
 #define CONV(out, kernel_h, kernel_w, step, edge, group_count, with_bias)                          \
     .conv = {.out_channels = (out),                                                                \

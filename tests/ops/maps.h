@@ -12,11 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "backend/backend.h"
-#include "base/arena.h"
 #include "base/cpu.h"
 #include "base/random.h"
 
@@ -58,34 +59,36 @@ static inline void result_free(Result *result) {
     }
 }
 
-// A buffer with guard zones around it.
+// A buffer that ends where a page begins that cannot be touched, so that reading past the end is a
+// crash; before it lies a zone that must stay as it is.
 typedef struct Guarded {
-    unsigned char *block, *bytes;
-    size_t size;
+    unsigned char *pages, *bytes;
+    size_t size, mapped;
 } Guarded;
 
 enum { GUARD = 128, GUARD_BYTE = 0xa5 };
 
 static inline Guarded guarded_alloc(size_t size) {
-    Guarded buffer = {.size = size};
-    void *block = NULL;
-    // Rounded up so that the zone behind begins right at the end, wherever that is.
-    assert_int_equal(block_alloc(2 * GUARD + size, "a test", &block), STATUS_OK);
-    buffer.block = block;
-    buffer.bytes = buffer.block + GUARD;
-    memset(buffer.block, GUARD_BYTE, 2 * GUARD + size);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t usable = (size + GUARD + page - 1) / page * page;
+    Guarded buffer = {.size = size, .mapped = usable + page};
+    buffer.pages =
+        mmap(NULL, buffer.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(buffer.pages != MAP_FAILED);
+    assert_int_equal(mprotect(buffer.pages + usable, page, PROT_NONE), 0);
+    buffer.bytes = buffer.pages + usable - size;
+    memset(buffer.pages, GUARD_BYTE, usable);
     return buffer;
 }
 
 static inline void guarded_free(Guarded *buffer) {
-    if (buffer->block == NULL) {
+    if (buffer->pages == NULL) {
         return;
     }
-    for (size_t i = 0; i < GUARD; i++) {
-        assert_int_equal(buffer->block[i], GUARD_BYTE);
-        assert_int_equal(buffer->bytes[buffer->size + i], GUARD_BYTE);
+    for (size_t i = 1; i <= GUARD; i++) {
+        assert_int_equal(buffer->bytes[-(ptrdiff_t)i], GUARD_BYTE);
     }
-    block_free(buffer->block);
+    munmap(buffer->pages, buffer->mapped);
 }
 
 // The value that a case puts at element i of its buffer `which`: exact in float.
@@ -288,8 +291,8 @@ static inline const Backend *backend_of(Isa isa) {
 }
 
 // Runs the case on every instruction set, with 1, 2 and 5 threads, and asserts that all results
-// have the same bits (the portable set's only for `portable`, as it may have no FMA). Returns the
-// portable set's and the best set's results. The norm of a case may be unchanged by `given`.
+// have the same bits (the portable set's only for `portable`, as it may have no FMA). Each set's
+// result goes to the check.
 typedef void CaseCheck(const Case *c, const Backend *backend, const Result *result);
 
 static inline void case_run_all(const Case *c, bool portable, CaseCheck *check) {

@@ -2,19 +2,7 @@
 // Convolution and linear of the cpu backend against the reference backend: bitwise on small
 // integers (every product and sum is exact), then within a bound on real numbers; every
 // instruction set; 1, 2 and 5 threads and all sets with FMA bitwise equal.
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "backend/cpu/ops.h"
-#include "base/arena.h"
-#include "base/random.h"
+#include "ops/conv_case.h"
 
 typedef struct Case {
     int batch, channels, height, width, out_channels;
@@ -65,64 +53,7 @@ static const Case cases[] = {
     {300, 512, 1, 1, 100, 1, 1, 1, 0, 1, false, true},
 };
 
-enum { CASES = sizeof cases / sizeof cases[0], SETS_MAX = 3 };
-
-static const Kernels *sets[SETS_MAX];
-static int set_count;
-
-static void find_sets(void) {
-#if defined(__x86_64__)
-    const Kernels *all[] = {&kernels_portable, &kernels_avx2, &kernels_avx512};
-#elif defined(__aarch64__)
-    const Kernels *all[] = {&kernels_portable, &kernels_neon};
-#else
-    const Kernels *all[] = {&kernels_portable};
-#endif
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (isa_supported(all[i]->isa)) {
-            sets[set_count++] = all[i];
-        }
-    }
-}
-
-static bool has_fma(const Kernels *kernels) {
-#if defined(__x86_64__)
-    return kernels->isa != ISA_PORTABLE;
-#else
-    (void)kernels;
-    return true;
-#endif
-}
-
-// A value of [-8, 8] or a real number of about that size.
-static void fill(float *values, size_t count, bool integers, int limit, uint64_t seed) {
-    for (size_t i = 0; i < count; i++) {
-        const double u = 2.0 * random_uniform(seed, RANDOM_TEST, 0, i) - 1.0;
-        values[i] = integers ? (float)floor(u * limit + 0.5) : (float)(u * limit);
-    }
-}
-
-// Memory with guards on both sides, and NaN inside: reading what was never written shows.
-enum { GUARD = 64 };
-static const float GUARD_VALUE = -12345.0f;
-
-static float *guarded(size_t count) {
-    void *block = NULL;
-    assert_int_equal(block_alloc((count + 2 * GUARD) * sizeof(float), "a test", &block), STATUS_OK);
-    float *values = block;
-    for (size_t i = 0; i < count + 2 * GUARD; i++) {
-        values[i] = i < GUARD || i >= count + GUARD ? GUARD_VALUE : NAN;
-    }
-    return values + GUARD;
-}
-
-static void release(const float *values, size_t count) {
-    for (size_t i = 0; i < GUARD; i++) {
-        assert_true(values[-1 - (ptrdiff_t)i] == GUARD_VALUE);
-        assert_true(values[count + i] == GUARD_VALUE);
-    }
-    block_free((void *)(values - GUARD));
-}
+enum { CASES = sizeof cases / sizeof cases[0] };
 
 // Everything that a case reads, and its sizes.
 typedef struct Data {

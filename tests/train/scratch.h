@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Scratch folders for tests, files in them, and a small made-up CIFAR-10 that can be learned: each
-// class is a colour and a direction of stripes, under noise.
+// class is a colour with a direction and a width of stripes, under noise.
 #ifndef RESNET_TESTS_TRAIN_SCRATCH_H
 #define RESNET_TESTS_TRAIN_SCRATCH_H
 
@@ -70,7 +70,8 @@ static inline void write_rows(const char *path, int first, int count) {
         row[0] = (uint8_t)label;
         for (int p = 0; p < 3 * PLANE; p++) {
             int stripe = label % 2 == 0 ? p % SIDE : p / SIDE;
-            int value = 60 + 25 * ((label >> p / PLANE) & 1) * 2 + 30 * (stripe / 4 % 2);
+            int value =
+                60 + 25 * ((label >> p / PLANE) & 1) * 2 + 30 * (stripe / (label < 8 ? 4 : 8) % 2);
             uint64_t noise = random_bits(1, RANDOM_TEST, (uint64_t)(first + i), (uint64_t)p) % 61;
             row[1 + p] = (uint8_t)(value + (int)noise);
         }

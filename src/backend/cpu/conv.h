@@ -24,10 +24,11 @@ typedef struct ConvGeometry {
     int batch, groups, channels, out_channels;
     int height, width, out_height, out_width;
     int kernel_height, kernel_width, stride, pad;
-    // Channel c's weight for tap t lies at (c % inner) * step + c / inner + t of its output
-    // channel's `weight_size` weights. A linear layer reads pixels channels-last, but its weights
-    // are not.
-    int inner, step;
+    // Channel c's weight for tap t lies at (c % inner) * step + c / inner + t * tap_step of its
+    // output channel's `weight_size` weights. (A linear layer reads pixels channels-last, but its
+    // weights are not.)
+    int inner, step, tap_step;
+    int joined; // by conv_joined(): source columns side by side that are one pixel here; else 1
     int64_t weight_size;
 } ConvGeometry;
 
@@ -43,6 +44,17 @@ ConvGeometry conv_joined(const ConvGeometry *g);
 static inline int conv_taps(const ConvGeometry *g) { return g->kernel_height * g->kernel_width; }
 static inline int blocks_of(int channels) { return (channels + CONV_BLOCK - 1) / CONV_BLOCK; }
 static inline int lanes_of(int channels) { return blocks_of(channels) * CONV_BLOCK; }
+
+// The taps of one phase along one axis. Forward has one phase. Backward to the input has `stride`
+// phases: the input's positions q = stride * v + phase meet the taps t = phase + pad - stride * o
+// for whole o, and each phase is a convolution of stride 1 of its own.
+typedef struct ConvAxis {
+    int count;               // taps
+    int first, step;         // kernel index of tap j: first + step * j
+    int position, direction; // its place in the view's window: position + direction * j
+} ConvAxis;
+
+ConvAxis conv_axis(const ConvGeometry *g, bool backward, int kernel, int phase);
 
 // ---------------------------------------------------------------- strips (conv_strip.c)
 
@@ -87,37 +99,36 @@ void conv_strip_fill(const ConvView *view, const ConvPart *part, const float *im
 
 // Source memory that the next strip will copy, fetched to cache piece by piece while tiles run:
 // copies would otherwise wait for memory while the multipliers idle.
+typedef struct ConvSpan { // `pieces` of so many bytes, `stride` bytes apart
+    const char *at;
+    ptrdiff_t piece, stride;
+    int pieces;
+    ptrdiff_t done; // bytes of the piece at `at`
+} ConvSpan;
+
 typedef struct ConvAhead {
-    const char *at[2], *end[2];
+    ConvSpan span[2];
     int lines; // cache lines for each tile
 } ConvAhead;
 
-// Adds what `part` of an image reads; sides 0 and 1.
-void conv_ahead_add(ConvAhead *ahead, int side, const ConvView *view, const ConvPart *part,
+// Sets a span to what `part` of an image reads.
+void conv_ahead_set(ConvAhead *ahead, int span, const ConvView *view, const ConvPart *part,
                     const float *image);
-// Spreads it over that many tiles.
+// Spreads the spans over that many tiles.
 void conv_ahead_spread(ConvAhead *ahead, int tiles);
-static inline void conv_ahead_step(ConvAhead *ahead) {
-    const int side = ahead->at[0] >= ahead->end[0];
-    const char *at = ahead->at[side];
-    for (int i = 0; i < ahead->lines && at < ahead->end[side]; i++) {
-        __builtin_prefetch(at, 0, 2);
-        at += BLOCK_ALIGNMENT;
-    }
-    ahead->at[side] = at;
-}
+// To be called once for each tile.
+void conv_ahead_step(ConvAhead *ahead);
 
-// How a view is cut into strips that fit `budget` floats: from shapes alone.
+// A strip's size: it and what it meets stay in a core's second cache (256 KB of 1 MB).
+enum { STRIP_FLOATS = 64 * 1024 };
+
+// How a view is cut into strips of at most STRIP_FLOATS: from shapes alone.
 typedef struct ConvCut {
     int rows, columns;             // of the grid in one strip
     int row_strips, column_strips; // strips in an image
     int blocks;                    // in one strip; fewer than all when even one row is too large
     size_t floats;                 // of the largest strip
 } ConvCut;
-
-enum {
-    STRIP_FLOATS = 64 * 1024
-}; // 256 KB: a strip and what it meets stay in a core's second cache
 
 // For `images` images in all: strips are made smaller until they are enough for many threads.
 ConvCut conv_cut(const ConvView *view, int64_t images);
@@ -151,17 +162,6 @@ static inline int panel_width(const Kernels *kernels, int channels, int panel) {
     return left < panel_lanes(kernels) ? left : panel_lanes(kernels);
 }
 
-// The taps of one phase along one axis. Forward has one phase. Backward to the input has `stride`
-// phases: the input's positions q = stride * v + phase meet the taps t = phase + pad - stride * o
-// for whole o, and each phase is a convolution of stride 1 of its own.
-typedef struct ConvAxis {
-    int count;               // taps
-    int first, step;         // kernel index of tap j: first + step * j
-    int position, direction; // its place in the view's window: position + direction * j
-} ConvAxis;
-
-ConvAxis conv_axis(const ConvGeometry *g, bool backward, int kernel, int phase);
-
 // ---------------------------------------------------------------- sweeps (conv_sweep.c)
 
 // A pass of ConvTiles over a source: forward, or backward to the input.
@@ -192,8 +192,7 @@ void conv_sweep_strip(const ConvSweep *sweep, int image, int group, const ConvPa
 // About how many tiles that takes.
 int conv_sweep_tiles(const ConvSweep *sweep, const ConvPart *part, int panels);
 
-// ---------------------------------------------------------------- weights' gradient
-// (conv_weights.c)
+// ---------------------------------------------------------------- gradient (conv_weights.c)
 
 size_t conv_weights_bytes(const ConvGeometry *g, int threads);
 // dw (OIHW) and db (NULL for none) from x and dy. When `sweep` is not NULL, it is a backward sweep
@@ -205,7 +204,8 @@ bool conv_weights_run(const ConvGeometry *g, const Kernels *kernels, const float
 // ---------------------------------------------------------------- paths (conv.c)
 
 // One way to run a convolution. The first row that applies to the geometry is taken: a fixed rule,
-// so that results do not depend on timings.
+// so that results do not depend on timings. It must not look at the batch, which prepare() does not
+// know.
 typedef struct ConvPath {
     const char *name;
     bool (*applies)(const ConvGeometry *g, Phase phase);

@@ -1,107 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Geometry of a convolution, and the strips of its source that tiles read: see conv.h.
-#include <assert.h>
-
+// Strips: the pieces of its source that a convolution's tiles read. See conv.h.
 #include "backend/cpu/conv.h"
 
 // A strip is at most this wide: a multiple of the usual tiles (28, 14, 8, 7).
 enum { STRIP_COLUMNS = 112 };
 // Work is cut into at least this many tasks where shapes allow, with strips no smaller than these.
-// Images of so few channels, grey to RGB and alpha, leave most of a block empty.
-enum { FEW_CHANNELS = 4 };
 enum { ENOUGH_TASKS = 16, LEAST_ROWS = 4, LEAST_COLUMNS = 28 };
 
 static int ceil_divide(int a, int b) { return (a + b - 1) / b; }
 static int least(int a, int b) { return a < b ? a : b; }
-
-// One row of all pixels of all samples.
-static void flatten(ConvGeometry *g) {
-    assert((int64_t)g->batch * g->height * g->width <= INT32_MAX);
-    g->width = g->out_width = g->batch * g->height * g->width;
-    g->batch = g->height = g->out_height = 1;
-}
-
-ConvGeometry conv_geometry(const Node *node, Shape input, int batch) {
-    if (node->op == OP_LINEAR) {
-        const int pixels = input.height * input.width, features = input.channels * pixels;
-        ConvGeometry g = {.batch = batch,
-                          .groups = 1,
-                          .channels = features,
-                          .out_channels = node->shape.channels,
-                          .height = 1,
-                          .width = 1,
-                          .out_height = 1,
-                          .out_width = 1,
-                          .kernel_height = 1,
-                          .kernel_width = 1,
-                          .stride = 1,
-                          .inner = input.channels,
-                          .step = pixels,
-                          .tap_step = 1,
-                          .joined = 1,
-                          .weight_size = features};
-        flatten(&g);
-        return g;
-    }
-    const ConvAttr *attr = &node->conv;
-    const int groups = attr->groups > 0 ? attr->groups : 1;
-    const int channels = input.channels / groups, taps = attr->kernel_height * attr->kernel_width;
-    ConvGeometry g = {.batch = batch,
-                      .groups = groups,
-                      .channels = channels,
-                      .out_channels = attr->out_channels / groups,
-                      .height = input.height,
-                      .width = input.width,
-                      .out_height = node->shape.height,
-                      .out_width = node->shape.width,
-                      .kernel_height = attr->kernel_height,
-                      .kernel_width = attr->kernel_width,
-                      .stride = attr->stride,
-                      .pad = attr->pad,
-                      .inner = channels,
-                      .step = taps,
-                      .tap_step = 1,
-                      .joined = 1,
-                      .weight_size = (int64_t)channels * taps};
-    if (taps == 1 && g.stride == 1 && g.pad == 0) {
-        flatten(&g);
-    }
-    return g;
-}
-
-ConvGeometry conv_joined(const ConvGeometry *g) {
-    ConvGeometry joined = *g;
-    if (g->groups == 1 && g->channels <= FEW_CHANNELS && g->kernel_width > 1) {
-        joined.joined = joined.tap_step = g->kernel_width;
-        joined.channels = g->channels * g->kernel_width;
-        joined.kernel_width = 1;
-    }
-    return joined;
-}
-
-ConvAxis conv_axis(const ConvGeometry *g, bool backward, int kernel, int phase) {
-    if (!backward) {
-        return (ConvAxis){.count = kernel, .step = 1, .direction = 1};
-    }
-    // Tap t of phase p reads the gradient at v + (p + pad - t) / stride.
-    int lowest = INT32_MAX;
-    ConvAxis axis = {.step = g->stride, .direction = -1};
-    for (int p = 0; p < g->stride; p++) {
-        const int first = (p + g->pad) % g->stride;
-        const int count = first < kernel ? ceil_divide(kernel - first, g->stride) : 0;
-        const int place = (p + g->pad) / g->stride;
-        if (count > 0) {
-            lowest = least(lowest, place - (count - 1));
-        }
-        if (p == phase) {
-            axis.first = first;
-            axis.count = count;
-            axis.position = place;
-        }
-    }
-    axis.position -= lowest;
-    return axis;
-}
 
 ConvView conv_view_forward(const ConvGeometry *g) {
     return (ConvView){.height = g->height,
@@ -209,9 +116,11 @@ static void fill_phase(const ConvView *view, const float *image, int y, int orig
                       pixels - end, channels);
 }
 
-// A strip row of joined columns: pixel q is source columns origin + q * stride and the next ones.
+// A strip row of joined columns: pixel q is source columns origin + q * stride and the next ones,
+// of their channels side by side those from `skip` on.
 static void fill_joined(const ConvView *view, const float *image, int y, int origin, int pixels,
-                        int channels, float *to, ptrdiff_t plane, const ConvKernels *kernels) {
+                        int skip, int channels, float *to, ptrdiff_t plane,
+                        const ConvKernels *kernels) {
     const int stride = view->stride, room = view->width - view->joined - origin;
     int first = origin < 0 ? least(pixels, ceil_divide(-origin, stride)) : 0; // wholly inside
     int end = room >= 0 ? least(pixels, room / stride + 1) : 0;
@@ -224,20 +133,19 @@ static void fill_joined(const ConvView *view, const float *image, int y, int ori
     }
     const float *row = image + (ptrdiff_t)y * view->width * view->pixel_stride;
     for (int q = 0; q < pixels; q++) {
-        if (q == first) { // all that are wholly inside
+        const int column = origin + q * stride;
+        if (q == first) {
             kernels->pack_row(to + (ptrdiff_t)q * CONV_BLOCK, plane,
-                              row +
-                                  ((ptrdiff_t)origin + (ptrdiff_t)q * stride) * view->pixel_stride,
+                              row + (ptrdiff_t)column * view->pixel_stride + skip,
                               (ptrdiff_t)stride * view->pixel_stride, 0, end - first, 0, channels);
             q = end - 1;
             continue;
         }
         for (int i = 0; i < channels; i++) {
-            const int column = origin + q * stride + i / view->pixel_stride;
+            const int x = column + (skip + i) / view->pixel_stride;
+            const int c = (skip + i) % view->pixel_stride;
             to[i / CONV_BLOCK * plane + q * CONV_BLOCK + i % CONV_BLOCK] =
-                column >= 0 && column < view->width
-                    ? row[(ptrdiff_t)column * view->pixel_stride + i % view->pixel_stride]
-                    : 0.0f;
+                x >= 0 && x < view->width ? row[(ptrdiff_t)x * view->pixel_stride + c] : 0.0f;
         }
     }
 }
@@ -246,8 +154,8 @@ void conv_strip_fill(const ConvView *view, const ConvPart *part, const float *im
                      const ConvKernels *kernels) {
     const int columns = part->x1 - part->x0, stride = view->stride;
     const ConvStrip strip = conv_strip(view, part->y1 - part->y0, columns);
-    const int channels = least(view->channels, part->b1 * CONV_BLOCK) - part->b0 * CONV_BLOCK;
-    image += (ptrdiff_t)part->b0 * CONV_BLOCK;
+    const int skip = part->b0 * CONV_BLOCK;
+    const int channels = least(view->channels, part->b1 * CONV_BLOCK) - skip;
     for (int r = 0; r < strip.rows; r++) {
         const int y = stride <= view->window_height
                           ? part->y0 * stride + r - view->top
@@ -255,14 +163,14 @@ void conv_strip_fill(const ConvView *view, const ConvPart *part, const float *im
                                 r % view->window_height - view->top;
         float *row = to + (ptrdiff_t)r * strip.pitch * CONV_BLOCK;
         if (view->joined > 1) {
-            fill_joined(view, image, y, part->x0 * stride - view->left, columns, channels, row,
-                        strip.plane, kernels);
+            fill_joined(view, image, y, part->x0 * stride - view->left, columns, skip, channels,
+                        row, strip.plane, kernels);
             continue;
         }
         for (int phase = 0; phase < phase_count(view); phase++) {
             const int pixels = phase_pixels(view, columns, phase);
-            fill_phase(view, image, y, part->x0 * stride + phase - view->left, pixels, channels,
-                       row, strip.plane, kernels);
+            fill_phase(view, image + skip, y, part->x0 * stride + phase - view->left, pixels,
+                       channels, row, strip.plane, kernels);
             row += (ptrdiff_t)pixels * CONV_BLOCK;
         }
     }
@@ -312,7 +220,7 @@ ConvPart conv_cut_part(const ConvView *view, const ConvCut *cut, int index) {
                       .b1 = blocks_of(view->channels)};
 }
 
-void conv_ahead_add(ConvAhead *ahead, int side, const ConvView *view, const ConvPart *part,
+void conv_ahead_set(ConvAhead *ahead, int span, const ConvView *view, const ConvPart *part,
                     const float *image) {
     int y0 = part->y0 * view->stride - view->top;
     int y1 = (part->y1 - 1) * view->stride - view->top + view->window_height;
@@ -322,15 +230,44 @@ void conv_ahead_add(ConvAhead *ahead, int side, const ConvView *view, const Conv
     x0 = x0 > 0 ? x0 : 0;
     y1 = least(y1, view->height);
     x1 = least(x1, view->width);
-    if (y0 < y1 && x0 < x1) {
-        const ptrdiff_t first = (ptrdiff_t)y0 * view->width + x0;
-        const ptrdiff_t end = (ptrdiff_t)(y1 - 1) * view->width + x1;
-        ahead->at[side] = (const char *)(image + first * view->pixel_stride);
-        ahead->end[side] = (const char *)(image + end * view->pixel_stride);
+    if (y0 >= y1 || x0 >= x1) {
+        return;
     }
+    // From the first pixel to the last: whole rows but for the ends.
+    const ptrdiff_t first = (ptrdiff_t)y0 * view->width + x0;
+    const ptrdiff_t pixels = (ptrdiff_t)(y1 - 1) * view->width + x1 - first;
+    const ptrdiff_t pixel = (ptrdiff_t)view->pixel_stride * (ptrdiff_t)sizeof(float);
+    const int channels = least(view->channels, part->b1 * CONV_BLOCK) - part->b0 * CONV_BLOCK;
+    ConvSpan s = {
+        .at = (const char *)(image + first * view->pixel_stride + (ptrdiff_t)part->b0 * CONV_BLOCK),
+        .piece = pixels * pixel,
+        .pieces = 1};
+    if (channels * view->joined < view->pixel_stride) {
+        s.piece = channels * (ptrdiff_t)sizeof(float);
+        s.stride = pixel;
+        s.pieces = (int)pixels;
+    }
+    ahead->span[span] = s;
+}
+
+static ptrdiff_t span_lines(const ConvSpan *s) {
+    return s->pieces * ((s->piece + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT);
 }
 
 void conv_ahead_spread(ConvAhead *ahead, int tiles) {
-    const ptrdiff_t bytes = ahead->end[0] - ahead->at[0] + (ahead->end[1] - ahead->at[1]);
-    ahead->lines = (int)(bytes / BLOCK_ALIGNMENT / (tiles > 0 ? tiles : 1)) + 1;
+    const ptrdiff_t lines = span_lines(&ahead->span[0]) + span_lines(&ahead->span[1]);
+    ahead->lines = (int)(lines / (tiles > 0 ? tiles : 1)) + 1;
+}
+
+void conv_ahead_step(ConvAhead *ahead) {
+    ConvSpan *s = &ahead->span[ahead->span[0].pieces == 0];
+    for (int i = 0; i < ahead->lines && s->pieces > 0; i++) {
+        __builtin_prefetch(s->at + s->done, 0, 2);
+        s->done += BLOCK_ALIGNMENT;
+        if (s->done >= s->piece) {
+            s->done = 0;
+            s->at += s->stride;
+            s->pieces--;
+        }
+    }
 }

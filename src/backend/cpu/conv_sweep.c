@@ -216,7 +216,7 @@ void conv_sweep_strip(const ConvSweep *sweep, int image, int group, const ConvPa
 int conv_sweep_tiles(const ConvSweep *sweep, const ConvPart *part, int panels) {
     const int most = sweep->kernels->conv->rows[sweep->kernels->conv->units - 1];
     const int columns = part->x1 - part->x0, taps = conv_taps(sweep->geometry);
-    const int blocks = blocks_of(sweep->depth);
+    const int blocks = part->b1 - part->b0;
     const int floats = blocks * CONV_BLOCK * panel_lanes(sweep->kernels) * taps;
     return (part->y1 - part->y0) * ((columns + most - 1) / most) * panels *
            ((floats + WEIGHT_FLOATS - 1) / WEIGHT_FLOATS);
@@ -261,6 +261,11 @@ static Item item_of(const Run *run, int index) {
     return item;
 }
 
+static void part_blocks(const ConvSweep *sweep, int first, ConvPart *part) {
+    part->b0 = first;
+    part->b1 = least(blocks_of(sweep->depth), first + sweep->cut.blocks);
+}
+
 static void run_task(void *context, int task, int worker) {
     const Run *run = context;
     const ConvSweep *sweep = run->sweep;
@@ -271,21 +276,21 @@ static void run_task(void *context, int task, int worker) {
     task /= run->splits;
     const int begin = (int)((int64_t)run->items * task / run->tasks);
     const int end = (int)((int64_t)run->items * (task + 1) / run->tasks);
-    for (int index = begin; index < end; index++) {
+    // Blocks of an item within the strip's limits, then the next item.
+    for (int index = begin, block = 0; index < end;) {
         Item item = item_of(run, index);
+        part_blocks(sweep, block, &item.part);
+        block = item.part.b1 < blocks ? item.part.b1 : 0;
+        index += block == 0;
         ConvAhead ahead = {.lines = 0};
-        if (index + 1 < end) {
-            const Item next = item_of(run, index + 1);
-            conv_ahead_add(&ahead, 0, &sweep->view, &next.part, next.source);
+        if (index < end) {
+            Item next = item_of(run, index);
+            part_blocks(sweep, block, &next.part);
+            conv_ahead_set(&ahead, 0, &sweep->view, &next.part, next.source);
             conv_ahead_spread(&ahead, conv_sweep_tiles(sweep, &item.part, p1 - p0));
         }
-        for (int block = 0; block < blocks; block += sweep->cut.blocks) {
-            item.part.b0 = block;
-            item.part.b1 = least(blocks, block + sweep->cut.blocks);
-            conv_strip_fill(&sweep->view, &item.part, item.source, strip, sweep->kernels->conv);
-            conv_sweep_strip(sweep, item.image, item.group, &item.part, strip, p0, p1, taps,
-                             &ahead);
-        }
+        conv_strip_fill(&sweep->view, &item.part, item.source, strip, sweep->kernels->conv);
+        conv_sweep_strip(sweep, item.image, item.group, &item.part, strip, p0, p1, taps, &ahead);
     }
 }
 

@@ -195,27 +195,34 @@ static Item item_of(const Run *run, const Cell *cell, int index) {
     const Plan *plan = run->plan;
     const int strips = plan->cut.row_strips * plan->cut.column_strips;
     const ptrdiff_t image = index / strips;
-    const ptrdiff_t in = (image * g->height * g->width * g->groups + cell->group) * g->channels;
-    const ptrdiff_t out =
-        (image * g->out_height * g->out_width * g->groups + cell->group) * g->out_channels;
+    const ptrdiff_t in = image * g->height * g->width * plan->input.pixel_stride;
+    const ptrdiff_t out = image * g->out_height * g->out_width * plan->gradient.pixel_stride;
     return (Item){.image = (int)image,
                   .part = conv_cut_part(&plan->input, &plan->cut, index % strips),
-                  .x = run->x + in,
-                  .dy = run->dy + out};
+                  .x = run->x + in + (ptrdiff_t)cell->group * g->channels,
+                  .dy = run->dy + out + (ptrdiff_t)cell->group * g->out_channels};
 }
 
-// Fetches what the next item reads, where a cell has all channels of it.
+// Blocks of a cell on both sides.
+static void input_blocks(const Run *run, const Cell *cell, ConvPart *part) {
+    part->b0 = cell->first_channel / CONV_BLOCK;
+    part->b1 = blocks_of(least(run->g->channels, cell->first_channel + run->plan->in_cell));
+}
+static void gradient_blocks(const Cell *cell, ConvPart *part) {
+    part->b0 = cell->first_lane / CONV_BLOCK;
+    part->b1 = blocks_of(cell->last_lane);
+}
+
+// What the next item reads.
 static void look_ahead(const Run *run, const Cell *cell, const Item *item, int next,
                        ConvAhead *ahead) {
     const ConvGeometry *g = run->g;
     const Plan *plan = run->plan;
-    const Item later = item_of(run, cell, next);
-    if (plan->in_cells == 1) {
-        conv_ahead_add(ahead, 0, &plan->input, &later.part, later.x);
-    }
-    if (plan->out_cells == 1) {
-        conv_ahead_add(ahead, 1, &plan->gradient, &later.part, later.dy);
-    }
+    Item later = item_of(run, cell, next);
+    input_blocks(run, cell, &later.part);
+    conv_ahead_set(ahead, 0, &plan->input, &later.part, later.x);
+    gradient_blocks(cell, &later.part);
+    conv_ahead_set(ahead, 1, &plan->gradient, &later.part, later.dy);
     int tiles = 0;
     if (run->sweep != NULL) {
         tiles += conv_sweep_tiles(run->sweep, &item->part, panel_count(run->kernels, g->channels));
@@ -239,8 +246,7 @@ static void add_item(const Run *run, const Cell *cell, const Item *item, const C
     const ptrdiff_t group_lane = (ptrdiff_t)cell->group * lanes_of(g->out_channels);
 
     ConvPart part = item->part;
-    part.b0 = cell->first_channel / CONV_BLOCK;
-    part.b1 = blocks_of(least(g->channels, cell->first_channel + plan->in_cell));
+    input_blocks(run, cell, &part);
     Strips s = {.input = input,
                 .gradient = gradient,
                 .input_layout = conv_strip(&plan->input, part.y1 - part.y0, part.x1 - part.x0),
@@ -254,8 +260,7 @@ static void add_item(const Run *run, const Cell *cell, const Item *item, const C
     if (run->sweep != NULL) {
         sweep_gradient(run, &s, item->image, cell->group, item->dy, gradient, taps);
     } else {
-        part.b0 = cell->first_lane / CONV_BLOCK;
-        part.b1 = blocks_of(cell->last_lane);
+        gradient_blocks(cell, &part);
         conv_strip_fill(&plan->gradient, &part, item->dy, gradient, run->kernels->conv);
         s.gradient_layout = conv_strip(&plan->gradient, part.y1 - part.y0, part.x1 - part.x0);
     }

@@ -6,19 +6,13 @@
 
 #include "backend/cpu/kernels/vector.h"
 
-#define ROWS_2(X, units) X(1, units) X(2, units)
-#define ROWS_6(X, units) ROWS_2(X, units) X(3, units) X(4, units) X(5, units) X(6, units)
-#define ROWS_8(X, units) ROWS_6(X, units) X(7, units) X(8, units)
-#define ROWS_14(X, units)                                                                          \
-    ROWS_8(X, units)                                                                               \
-    X(9, units) X(10, units) X(11, units) X(12, units) X(13, units) X(14, units)
-#define ROWS_16(X, units) ROWS_14(X, units) X(15, units) X(16, units)
-#define ROWS_28(X, units)                                                                          \
-    ROWS_16(X, units)                                                                              \
-    X(17, units)                                                                                   \
-    X(18, units)                                                                                   \
-    X(19, units) X(20, units) X(21, units) X(22, units) X(23, units) X(24, units) X(25, units)     \
-        X(26, units) X(27, units) X(28, units)
+#define ROWS_2(X, u) X(1, u) X(2, u)
+#define ROWS_6(X, u) ROWS_2(X, u) X(3, u) X(4, u) X(5, u) X(6, u)
+#define ROWS_8(X, u) ROWS_6(X, u) X(7, u) X(8, u)
+#define ROWS_14(X, u) ROWS_8(X, u) X(9, u) X(10, u) X(11, u) X(12, u) X(13, u) X(14, u)
+#define ROWS_16(X, u) ROWS_14(X, u) X(15, u) X(16, u)
+#define ROWS_22(X, u) ROWS_16(X, u) X(17, u) X(18, u) X(19, u) X(20, u) X(21, u) X(22, u)
+#define ROWS_28(X, u) ROWS_22(X, u) X(23, u) X(24, u) X(25, u) X(26, u) X(27, u) X(28, u)
 
 #if VECTOR_BYTES == 64
 #define TILE_UNITS 2
