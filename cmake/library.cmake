@@ -7,7 +7,8 @@ endforeach()
 set(dependencies PkgConfig::JPEG PkgConfig::PNG PkgConfig::ZLIB PkgConfig::JANSSON
     Threads::Threads m)
 
-add_library(resnet_api OBJECT src/api.c)
+file(GLOB api CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/api/*.c)
+add_library(resnet_api OBJECT ${api})
 target_include_directories(resnet_api PRIVATE include src)
 target_compile_definitions(resnet_api PRIVATE RESNET_VERSION="${PROJECT_VERSION}")
 target_link_libraries(resnet_api PRIVATE PkgConfig::JANSSON)

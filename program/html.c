@@ -33,7 +33,7 @@ static const char page_style[] =
     ".scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.3rem .75rem;text-align:left;white-space:nowrap;"
     "border-bottom:1px solid var(--line)}th{font-weight:600}.n{text-align:right}\n"
-    "th:first-child,td:first-child{padding-left:0}\n"
+    "th:first-child,td:first-child{padding-left:0}th:last-child,td:last-child{padding-right:0}\n"
     "dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.3rem 1rem;margin:0}\n"
     "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}code{font-size:.9em}\n"
     ".legend{display:flex;flex-wrap:wrap;gap:.1rem 1.2rem;font-size:.9rem;margin:.25rem 0}\n"
@@ -49,9 +49,8 @@ static const char page_style[] =
     ".s4{stroke:var(--s4)}.s5{stroke:var(--s5)}.s6{stroke:var(--s6)}.s7{stroke:var(--s7)}\n"
     "svg.chart{display:block;width:100%;height:auto}svg.narrow{display:none}\n"
     "@media (max-width:40rem){svg.wide{display:none}svg.narrow{display:block}"
-    "th,td{padding:.3rem "
-    ".2rem;font-size:.75rem}th{white-space:normal;vertical-align:bottom}td:last-child{white-space:"
-    "normal}h1{font-size:1.35rem}"
+    "body{padding:1rem .75rem}th,td{padding:.3rem .15rem;font-size:.75rem}"
+    "th{white-space:normal;vertical-align:bottom}h1{font-size:1.35rem}"
     "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}\n";
 
 void html_escape(FILE *file, const char *text) {

@@ -21,7 +21,7 @@ static void error_cell(Table *table, int seeds, double error, double spread) {
 Table *report_table(const Finding *finding) {
     static const Column columns[] = {{"model", false},     {"layers", true},
                                      {"parameters", true}, {"training error", true},
-                                     {"test error", true}, {"time", true}};
+                                     {"test error", true}, {"seconds", true}};
     Table *table = table_create(columns, 6);
     for (int m = 0; m < finding->models; m++) {
         const Outcome *outcome = &finding->outcomes[m];
@@ -30,7 +30,7 @@ Table *report_table(const Finding *finding) {
         table_cell(table, "%s", figure_whole(outcome->parameters));
         error_cell(table, outcome->seeds, outcome->train_error, outcome->train_spread);
         error_cell(table, outcome->seeds, outcome->test_error, outcome->test_spread);
-        table_cell(table, "%s", figure_seconds(outcome->seconds));
+        table_cell(table, "%s", figure_whole((int64_t)(outcome->seconds + 0.5)));
     }
     return table;
 }

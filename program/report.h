@@ -22,7 +22,7 @@ typedef struct ReportFacts {
     int seeds;
 } ReportFacts;
 
-// Model, layers, parameters, errors, time: one row a model. NULL when memory is short.
+// Model, layers, parameters, errors, seconds: one row a model. NULL when memory is short.
 Table *report_table(const Finding *finding);
 
 resnet_status report_write(const char *path, const Finding *findings, int count,

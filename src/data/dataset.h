@@ -12,7 +12,7 @@
 typedef enum Split { SPLIT_TRAIN, SPLIT_TEST } Split;
 
 typedef struct Dataset {
-    const char *name;   // "cifar10"
+    const char *name;            // "cifar10"
     int channels, height, width; // 3 or 1 channels; MNIST's 28x28 is padded to 32x32 with zeros
     int classes;
     uint32_t count;
@@ -21,8 +21,8 @@ typedef struct Dataset {
     char **class_names; // [classes]
 } Dataset;
 
-// SPEC: cifar10:DIR, cifar100:DIR (fine labels), mnist:DIR, fashion-mnist:DIR. DIR may hold the files
-// themselves or the folder they come in (cifar-10-batches-bin). Every file's length and every
+// SPEC: cifar10:DIR, cifar100:DIR (fine labels), mnist:DIR, fashion-mnist:DIR. DIR may hold the
+// files themselves or the folder they come in (cifar-10-batches-bin). Every file's length and every
 // label is checked; the sentence names file, place, what was found and what was expected.
 Status dataset_open(const char *spec, Split split, Dataset **out);
 void dataset_close(Dataset *dataset);

@@ -8,12 +8,12 @@
 
 typedef struct LoaderOptions {
     int batch;
-    bool shuffle;     // a permutation by (seed, epoch); else data order
-    bool drop_last;   // leave out an incomplete last batch
-    Augment augment;  // zeros: none
+    bool shuffle;    // a permutation by (seed, epoch); else data order
+    bool drop_last;  // leave out an incomplete last batch
+    Augment augment; // zeros: none
     uint64_t seed;
-    int workers;      // threads that prepare batches; 0: in loader_next() itself
-    int ahead;        // batches prepared ahead, at least 1
+    int workers; // threads that prepare batches; 0: in loader_next() itself
+    int ahead;   // batches prepared ahead, at least 1
 } LoaderOptions;
 
 typedef struct Batch {

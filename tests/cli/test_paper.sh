@@ -13,10 +13,10 @@ paper() { # DIR ARGUMENT...
 
 paper one
 [ "$code" = 0 ] || fail 'expected exit code 0'
-expect_line '^model +layers +parameters +training error +test error +time$'
+expect_line '^model +layers +parameters +training error +test error +seconds$'
 for row in 'plain-20 +20 +269,722' 'plain-56 +56 +853,018' 'resnet-20 +20 +269,722' \
     'resnet-56 +56 +853,018'; do
-    expect_line "^$row +[0-9.]+ % +[0-9.]+ % +[0-9a-z .]+\$"
+    expect_line "^$row +[0-9.]+ % +[0-9.]+ % +[0-9,]+\$"
 done
 expect_line '^The paper  The deep plain nets suffer'
 expect_line "^- plain-56's training error (is [0-9.]+ points (above|below)|equals) plain-20's"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One op run forward and backward on any backend, with everything that it wrote kept as doubles:
-// what the tests of the memory-bound ops compare. Every buffer lies between guard zones, and what
-// an op only reads must stay as it was.
+// what the tests of the memory-bound ops compare. Every buffer is guarded at both ends, and what an
+// op only reads must stay as it was.
 #ifndef TESTS_OPS_MAPS_H
 #define TESTS_OPS_MAPS_H
 

@@ -3,7 +3,7 @@
 # Includes point down only:
 #   base <- {graph, data, formats} <- {models, backend} <- network <- train <- api <- program
 # Siblings do not include each other, backend/cpu/kernels sees base/ alone, the library below
-# src/api.c does not see resnet.h, program/ sees of the library nothing else, and an include of the
+# src/api does not see resnet.h, program/ sees of the library nothing else, and an include of the
 # library always shows the folder.
 set -euo pipefail
 
@@ -23,8 +23,7 @@ floors() {
             if (path ~ /^backend\/cpu\/kernels\//) return "backend/cpu/kernels"
             if (path ~ /^backend\/cpu\//) return "backend/cpu"
             if (path ~ /^backend\/reference\//) return "backend/reference"
-            if (path ~ /\//) return substr(path, 1, index(path, "/") - 1)
-            return path == "api.c" ? "api" : ""
+            return path ~ /\// ? substr(path, 1, index(path, "/") - 1) : ""
         }
         function floor_of(name) { return name ~ /^backend/ ? "backend" : name }
         function wrong(why) { printf "%s:%d: %s\n", FILENAME, FNR, why }
@@ -79,8 +78,8 @@ probe() {
 }
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree"/{src,program,include}
-echo '#include <stdio.h>' | tee "$tree/src/api.c" "$tree/program/main.c" >"$tree/program/output.h"
+mkdir -p "$tree"/{src/api,program,include}
+echo '#include <stdio.h>' | tee "$tree/src/api/api.c" "$tree/program/main.c" >"$tree/program/output.h"
 probe src/base/a.c base/b.h
 probe src/base/a.c graph/graph.h wrong
 probe src/graph/a.c data/image.h wrong

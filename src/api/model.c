@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models: create, load, save, describe.
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/handles.h"
+#include "base/cpu.h"
+#include "graph/op.h"
+#include "train/trainer.h"
+
+void resnet_model_options_default(resnet_model_options *options) {
+    *options = (resnet_model_options){.seed = 1};
+}
+
+static resnet_status model_wrap(Status status, ModelFile *file, uint64_t seed, resnet_model **out) {
+    if (status != STATUS_OK) {
+        return (resnet_status)status;
+    }
+    resnet_model *model = calloc(1, sizeof *model);
+    if (model == NULL) {
+        model_file_destroy(file);
+        return out_of_memory("a model");
+    }
+    model->file = file;
+    model->seed = seed;
+    pthread_mutex_init(&model->mutex, NULL);
+    *out = model;
+    return RESNET_OK;
+}
+
+resnet_status resnet_model_create(const char *name, const resnet_model_options *options,
+                                  resnet_model **out) {
+    *out = NULL;
+    resnet_model_options defaults;
+    resnet_model_options_default(&defaults);
+    options = options != NULL ? options : &defaults;
+    ModelOptions build = {
+        .classes = options->classes,
+        .input = {options->channels, options->height, options->width},
+    };
+    if (options->shortcut != NULL && !shortcut_parse(options->shortcut, &build.shortcut)) {
+        return (resnet_status)status_fail(STATUS_USAGE, "shortcut '%s' is none of A, B, C",
+                                          options->shortcut);
+    }
+    if (options->stride_in != NULL && !stride_in_parse(options->stride_in, &build.stride_in)) {
+        return (resnet_status)status_fail(STATUS_USAGE, "stride-in '%s' is neither 1x1 nor 3x3",
+                                          options->stride_in);
+    }
+    ModelFile *file = NULL;
+    Status status = model_file_create(name, &build, &file);
+    return model_wrap(status, file, options->seed, out);
+}
+
+resnet_status resnet_model_load(const char *path, resnet_model **out) {
+    *out = NULL;
+    ModelFile *file = NULL;
+    Status status = model_file_load(path, &file);
+    return model_wrap(status, file, 0, out);
+}
+
+Status model_ready(const resnet_model *model) {
+    pthread_mutex_t *mutex = (pthread_mutex_t *)&model->mutex;
+    pthread_mutex_lock(mutex);
+    Status status = model_file_initialise(model->file, model->seed);
+    pthread_mutex_unlock(mutex);
+    return status;
+}
+
+resnet_status resnet_model_save(const resnet_model *model, const char *path) {
+    Status status = model_ready(model);
+    return (resnet_status)(status != STATUS_OK ? status : model_file_save(model->file, path));
+}
+
+void resnet_model_free(resnet_model *model) {
+    if (model != NULL) {
+        model_file_destroy(model->file);
+        pthread_mutex_destroy(&model->mutex);
+        free(model);
+    }
+}
+
+const char *resnet_model_name(const resnet_model *model) { return model->file->name; }
+
+const char *resnet_model_shortcut(const resnet_model *model) {
+    return shortcut_name(model->file->options.shortcut);
+}
+
+int resnet_model_classes(const resnet_model *model) {
+    const Graph *graph = model->file->graph;
+    return graph_shape(graph, graph->output).channels;
+}
+
+const char *resnet_model_class_name(const resnet_model *model, int index) {
+    if (model->file->class_names == NULL || index < 0 || index >= resnet_model_classes(model)) {
+        return NULL;
+    }
+    return model->file->class_names[index];
+}
+
+Shape model_input(const resnet_model *model) {
+    return graph_shape(model->file->graph, model->file->graph->input);
+}
+
+void resnet_model_input(const resnet_model *model, int *channels, int *height, int *width) {
+    Shape shape = model_input(model);
+    *channels = shape.channels;
+    *height = shape.height;
+    *width = shape.width;
+}
+
+Preprocess model_preprocess(const resnet_model *model) {
+    if (model->file->has_preprocess) {
+        return model->file->preprocess;
+    }
+    Shape shape = model_input(model);
+    return (Preprocess){
+        .channels = shape.channels,
+        .height = shape.height,
+        .width = shape.width,
+        .mean = {0.485f, 0.456f, 0.406f},
+        .deviation = {0.229f, 0.224f, 0.225f},
+    };
+}
+
+void resnet_model_set_normalization(resnet_model *model, const float mean[3], const float std[3]) {
+    Preprocess preprocess = model_preprocess(model);
+    preprocess.pixel_mean = NULL;
+    memcpy(preprocess.mean, mean, sizeof preprocess.mean);
+    memcpy(preprocess.deviation, std, sizeof preprocess.deviation);
+    model->file->preprocess = preprocess;
+    model->file->has_preprocess = true;
+}
+
+int resnet_model_carries_normalization(const resnet_model *model) {
+    return model->file->has_preprocess;
+}
+
+// Bytes of a network's blocks for one phase, on the backend of this machine.
+static Status phase_bytes(const Graph *graph, int batch, Threads *threads, Phase phase,
+                          size_t *bytes) {
+    const Backend *backend = NULL;
+    TRY(backend_cpu(&backend));
+    NetworkOptions options = {
+        .backend = backend, .threads = threads, .batch = batch, .phase = phase, .fuse = true};
+    return network_bytes(graph, &options, bytes);
+}
+
+resnet_status resnet_model_summary(const resnet_model *model, int batch, int threads,
+                                   resnet_summary *out) {
+    const Graph *graph = model->file->graph;
+    if (batch < 1) {
+        return (resnet_status)status_fail(STATUS_USAGE, "a batch of %d images is not possible",
+                                          batch);
+    }
+    Threads *pool = NULL;
+    Status status = threads_create(threads > 0 ? threads : cpu_count(), &pool);
+    size_t inference = 0, training = 0;
+    if (status == STATUS_OK) {
+        status = phase_bytes(graph, batch, pool, PHASE_INFERENCE, &inference);
+    }
+    if (status == STATUS_OK) {
+        status = train_bytes(model->file->name, &model->file->options, batch, pool, &training);
+    }
+    threads_destroy(pool);
+    size_t weights = (graph->trainable_elements + graph->running_elements) * sizeof(float);
+    *out = (resnet_summary){
+        .parameters = (int64_t)graph_parameters(graph),
+        .macs = (int64_t)graph_macs(graph),
+        .weight_bytes = (int64_t)weights,
+        .inference_bytes = (int64_t)(weights + inference),
+        .training_bytes = (int64_t)training,
+        .layers = graph->node_count,
+    };
+    return (resnet_status)status;
+}
+
+resnet_status resnet_model_layer(const resnet_model *model, int index, resnet_layer *out) {
+    const Graph *graph = model->file->graph;
+    if (index < 0 || index >= graph->node_count) {
+        return (resnet_status)status_fail(STATUS_USAGE, "there is no layer number %d", index);
+    }
+    const Node *node = &graph->nodes[index];
+    *out = (resnet_layer){
+        .name = node->name,
+        .op = op_row(node->op)->name,
+        .channels = node->shape.channels,
+        .height = node->shape.height,
+        .width = node->shape.width,
+        .macs = (int64_t)op_macs(graph, index),
+    };
+    for (int p = 0; p < NODE_PARAMS; p++) {
+        if (node->param[p] != PARAM_NONE && !param_is_running(graph->params[node->param[p]].role)) {
+            out->parameters += (int64_t)graph->params[node->param[p]].elements;
+        }
+    }
+    if (node->op == OP_CONV) {
+        out->kernel = node->conv.kernel_height;
+        out->stride = node->conv.stride;
+    } else if (node->op == OP_MAX_POOL || node->op == OP_AVG_POOL) {
+        out->kernel = node->pool.kernel;
+        out->stride = node->pool.stride;
+    }
+    memcpy(out->inputs, node->input, sizeof out->inputs);
+    return RESNET_OK;
+}
