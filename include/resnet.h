@@ -108,7 +108,7 @@ RESNET_API int resnet_model_carries_normalization(const resnet_model *model);
 typedef struct resnet_summary {
     int64_t parameters, macs;
     int64_t weight_bytes;    // parameters and running statistics
-    int64_t inference_bytes; // everything that a session of that batch takes, weights included
+    int64_t inference_bytes; // evaluating with that batch: weights, session, batches read ahead
     int64_t training_bytes;  // everything that a training of that batch takes, data set apart
     int layers;
 } resnet_summary;

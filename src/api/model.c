@@ -5,6 +5,7 @@
 
 #include "api/handles.h"
 #include "base/cpu.h"
+#include "data/loader.h"
 #include "graph/op.h"
 #include "train/trainer.h"
 
@@ -162,12 +163,13 @@ resnet_status resnet_model_summary(const resnet_model *model, int batch, int thr
         status = train_bytes(model->file->name, &model->file->options, batch, pool, &training);
     }
     threads_destroy(pool);
+    size_t reading = loader_bytes(batch, LOADER_AHEAD, shape_elements(model_input(model)));
     size_t weights = (graph->trainable_elements + graph->running_elements) * sizeof(float);
     *out = (resnet_summary){
         .parameters = (int64_t)graph_parameters(graph),
         .macs = (int64_t)graph_macs(graph),
         .weight_bytes = (int64_t)weights,
-        .inference_bytes = (int64_t)(weights + inference),
+        .inference_bytes = (int64_t)(weights + inference + reading),
         .training_bytes = (int64_t)training,
         .layers = graph->node_count,
     };

@@ -97,7 +97,7 @@ resnet_status resnet_session_predict_file(resnet_session *session, const char *p
 static Status session_evaluate(resnet_session *session, const Dataset *set, const char *logits_path,
                                float *logits, resnet_evaluation *out) {
     Preprocess preprocess = model_preprocess(session->model);
-    LoaderOptions options = {.batch = session->batch, .workers = 1, .ahead = 2};
+    LoaderOptions options = {.batch = session->batch, .workers = 1, .ahead = LOADER_AHEAD};
     Loader *loader = NULL;
     TRY(loader_create(set, &preprocess, &options, &loader));
     double start = clock_seconds();

@@ -96,6 +96,12 @@ static void writer_free(FileWriter *writer) {
 
 Status file_writer_open(const char *path, FileWriter **out) {
     *out = NULL;
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        // Renaming over it would put a file in the place of a device.
+        return status_fail(STATUS_FAILED, "%s: cannot be written (it is there and not a file)",
+                           path);
+    }
     FileWriter *writer = calloc(1, sizeof *writer);
     size_t bytes = strlen(path) + sizeof ".partial";
     if (writer != NULL) {

@@ -189,6 +189,11 @@ static Status start_workers(Loader *loader) {
     return STATUS_OK;
 }
 
+size_t loader_bytes(int batch, int ahead, size_t elements) {
+    return (size_t)(ahead + 1) * (size_t)batch *
+           (elements * sizeof(float) + sizeof(int32_t) + sizeof(uint32_t));
+}
+
 Status loader_create(const Dataset *dataset, const Preprocess *preprocess,
                      const LoaderOptions *options, Loader **out) {
     *out = NULL;

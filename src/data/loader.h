@@ -6,6 +6,9 @@
 #include "data/dataset.h"
 #include "data/preprocess.h"
 
+// Enough to hide a batch's preparation behind a step.
+enum { LOADER_AHEAD = 2 };
+
 typedef struct LoaderOptions {
     int batch;
     bool shuffle;    // a permutation by (seed, epoch); else data order
@@ -29,6 +32,9 @@ typedef struct Loader Loader;
 Status loader_create(const Dataset *dataset, const Preprocess *preprocess,
                      const LoaderOptions *options, Loader **out);
 void loader_destroy(Loader *loader);
+
+// Bytes of the ring of a loader with workers, for samples of that many elements.
+size_t loader_bytes(int batch, int ahead, size_t elements);
 
 // Batches in an epoch.
 int loader_batches(const Loader *loader);

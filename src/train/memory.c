@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/loader.h"
 #include "network/network.h"
 #include "train/shards.h"
 #include "train/trainer.h"
@@ -71,9 +72,9 @@ static Status bytes_needed(const Graph *graph, const Backend *backend, int batch
     network.phase = PHASE_INFERENCE;
     TRY(network_bytes(graph, &network, &testing));
     size_t parameters = (3 * graph->trainable_elements + graph->running_elements) * sizeof(float);
-    size_t sample = shape_elements(graph_shape(graph, graph->input)) * sizeof(float) +
-                    sizeof(int32_t) + sizeof(uint32_t);
-    size_t loaders = (size_t)(LOADER_AHEAD + 1) * ((size_t)batch + (size_t)shard) * sample;
+    size_t sample = shape_elements(graph_shape(graph, graph->input));
+    size_t loaders =
+        loader_bytes(batch, LOADER_AHEAD, sample) + loader_bytes(shard, LOADER_AHEAD, sample);
     int shards = (batch + shard - 1) / shard;
     *bytes =
         training + testing + parameters + loaders + shards_bytes(graph->trainable_elements, shards);

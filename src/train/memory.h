@@ -9,9 +9,6 @@
 #include "base/threads.h"
 #include "models/models.h"
 
-// Batches that each loader prepares ahead.
-enum { LOADER_AHEAD = 2 };
-
 // Bytes that this process may still take: what the system has available or what the cgroup's limit
 // leaves, whichever is less. SIZE_MAX where neither can be told.
 size_t memory_available(void);
