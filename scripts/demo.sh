@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 program=${RESNET_PROGRAM:-build/resnet}
 data=${DATA:-fashion-mnist:/usr/share/datasets/fashion-mnist}
 out=${OUT:-demo${DATA:+/${DATA%%:*}}}
-iterations=${ITERATIONS:-200}
+iterations=${ITERATIONS:-150}
 batch=${BATCH:-128}
 lr=${LR:-0.1}
 

@@ -100,7 +100,10 @@ const char *cpu_name(void) {
         char *colon = strchr(line, ':');
         if (strncmp(line, "model name", 10) == 0 && colon != NULL) {
             line[strcspn(line, "\n")] = '\0';
-            snprintf(name, sizeof name, "%.*s", (int)sizeof name - 1, colon + 2);
+            const char *text = colon + 1 + strspn(colon + 1, " \t");
+            if (*text != '\0') {
+                snprintf(name, sizeof name, "%.*s", (int)sizeof name - 1, text);
+            }
             break;
         }
     }

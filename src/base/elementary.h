@@ -5,7 +5,7 @@
 #ifndef RESNET_BASE_ELEMENTARY_H
 #define RESNET_BASE_ELEMENTARY_H
 
-// e^x; 0 below -745, infinity above 709.78; NaN for NaN.
+// e^x; 0 below -745.2, denormal above that, infinity above 709.78; NaN for NaN.
 double exact_exp(double x);
 
 // Natural logarithm; -infinity for 0, NaN below 0 and for NaN.

@@ -37,7 +37,7 @@ uint32_t random_below(uint32_t bound, uint64_t seed, RandomPurpose purpose, uint
 double random_normal(uint64_t seed, RandomPurpose purpose, uint64_t major, uint64_t minor) {
     uint64_t first = random_bits(seed, purpose, major, minor);
     uint64_t second = mix(first ^ 0xd1b54a32d192ed03U);
-    double u = ((double)(first >> 11) + 0.5) * 0x1p-53; // in (0, 1): its logarithm is finite
+    double u = ((double)(first >> 11) + 0.5) * 0x1p-53; // above 0: its logarithm is finite
     double v = (double)(second >> 11) * 0x1p-53;
     return sqrt(-2 * exact_log(u)) * exact_cos_pi(2 * v);
 }
