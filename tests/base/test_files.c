@@ -136,12 +136,18 @@ static void test_write_refusals(void **state) {
     FileWriter *writer = NULL;
     assert_message(file_writer_open(in_folder("none/file"), &writer), "none/file", "No such file");
     assert_null(writer);
-    // A folder stands where the file should go: the rename fails and the partial file goes.
+    // What stands there and is no file is never replaced: neither a folder nor a device.
     assert_int_equal(directory_create(in_folder("taken")), STATUS_OK);
-    assert_int_equal(file_writer_open(in_folder("taken"), &writer), STATUS_OK);
-    assert_message(file_writer_commit(writer), "taken", "directory");
+    assert_message(file_writer_open(in_folder("taken"), &writer), "taken", "not a file");
+    assert_null(writer);
     assert_false(file_exists(in_folder("taken.partial")));
     assert_true(directory_exists(in_folder("taken")));
+    assert_message(file_writer_open("/dev/null", &writer), "/dev/null", "not a file");
+    // A folder that appears meanwhile: the rename fails and the partial file goes.
+    assert_int_equal(file_writer_open(in_folder("late"), &writer), STATUS_OK);
+    assert_int_equal(directory_create(in_folder("late")), STATUS_OK);
+    assert_message(file_writer_commit(writer), "late", "directory");
+    assert_false(file_exists(in_folder("late.partial")));
 }
 
 // A disk that is full from the first byte: the old file stays.
