@@ -20,10 +20,13 @@ resnet_floor(data)
 resnet_floor(formats)
 resnet_floor(backend/cpu)
 resnet_floor(network)
+resnet_floor(weights)
 resnet_floor(train)
 
-target_link_libraries(floor_data PRIVATE PkgConfig::JPEG PkgConfig::PNG PkgConfig::ZLIB)
-target_link_libraries(floor_formats PRIVATE PkgConfig::JANSSON)
+target_link_libraries(floor_data PRIVATE PkgConfig::JPEG PkgConfig::PNG PkgConfig::WEBP
+                      PkgConfig::ZLIB)
+target_link_libraries(floor_formats PRIVATE PkgConfig::JANSSON PkgConfig::ZLIB)
+target_link_libraries(floor_weights PRIVATE PkgConfig::JANSSON)
 target_link_libraries(floor_train PRIVATE PkgConfig::JANSSON)
 
 # The reference backend: one source, compiled as float and as double.

@@ -4,7 +4,7 @@ set(objects)
 foreach(floor ${RESNET_FLOORS})
   list(APPEND objects $<TARGET_OBJECTS:${floor}>)
 endforeach()
-set(dependencies PkgConfig::JPEG PkgConfig::PNG PkgConfig::ZLIB PkgConfig::JANSSON
+set(dependencies PkgConfig::JPEG PkgConfig::PNG PkgConfig::WEBP PkgConfig::ZLIB PkgConfig::JANSSON
     Threads::Threads m)
 
 file(GLOB api CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/api/*.c)

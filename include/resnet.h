@@ -5,12 +5,12 @@
 //
 //     resnet_model *model = NULL;
 //     resnet_session *session = NULL;
-//     if (resnet_model_load("resnet20.safetensors", &model) != RESNET_OK ||
+//     if (resnet_model_load("resnet20.safetensors", NULL, &model) != RESNET_OK ||
 //         resnet_session_create(model, NULL, &session) != RESNET_OK) {
 //         fprintf(stderr, "%s\n", resnet_last_error());
 //     }
 //     float probability[10];                       // resnet_model_classes(model)
-//     resnet_session_predict_file(session, "cat.png", probability);
+//     resnet_session_predict_file(session, "cat.png", NULL, probability);
 //     resnet_session_free(session);
 //     resnet_model_free(model);
 //
@@ -86,11 +86,55 @@ typedef struct resnet_model resnet_model;
 // A fresh model with He initialisation. options NULL: defaults.
 RESNET_API resnet_status resnet_model_create(const char *name, const resnet_model_options *options,
                                              resnet_model **out);
-// Weights from a file that resnet wrote (safetensors with the model's description inside).
-RESNET_API resnet_status resnet_model_load(const char *path, resnet_model **out);
+typedef struct resnet_load_options {
+    const char *model;     // which architecture it is; NULL: as the file says or its tensors show
+    const char *stride_in; // "1x1" or "3x3": for files that can't say; NULL: 3x3
+    const char *preset; // preprocessing: "torchvision", "torchvision-v2", "timm", "caffe", "cifar";
+                        // NULL: what the file carries, else torchvision's
+    const char *labels; // a text file with a class name a line; NULL: what the file carries
+} resnet_load_options;
+
+RESNET_API void resnet_load_options_default(resnet_load_options *options);
+
+// Weights from a file: ours, safetensors with PyTorch's names, or a PyTorch checkpoint (zip, legacy
+// or tar). options NULL: defaults.
+RESNET_API resnet_status resnet_model_load(const char *path, const resnet_load_options *options,
+                                           resnet_model **out);
 // Writes weights, running statistics, class names and preprocessing as safetensors.
 RESNET_API resnet_status resnet_model_save(const resnet_model *model, const char *path);
 RESNET_API void resnet_model_free(resnet_model *model);
+
+// What a file of weights holds, whether or not it can be used.
+typedef struct resnet_inspection resnet_inspection;
+typedef struct resnet_tensor {
+    const char *name, *dtype; // as in the file
+    const char *parameter;    // what it is called here; NULL: not a parameter
+    int rank;
+    const int64_t *dims;
+} resnet_tensor;
+
+RESNET_API resnet_status resnet_inspect(const char *path, const char *model,
+                                        resnet_inspection **out);
+RESNET_API void resnet_inspection_free(resnet_inspection *inspection);
+RESNET_API const char *resnet_inspection_format(const resnet_inspection *inspection);
+RESNET_API const char *resnet_inspection_layout(const resnet_inspection *inspection);
+RESNET_API const char *resnet_inspection_wrapper(const resnet_inspection *inspection);
+// NULL when it was not recognised; resnet_inspection_refused() says why.
+RESNET_API const char *resnet_inspection_model(const resnet_inspection *inspection);
+RESNET_API const char *resnet_inspection_shortcut(const resnet_inspection *inspection);
+RESNET_API const char *resnet_inspection_stride_in(const resnet_inspection *inspection); // or NULL
+RESNET_API int resnet_inspection_classes(const resnet_inspection *inspection);
+RESNET_API const char *resnet_inspection_refused(const resnet_inspection *inspection);
+RESNET_API int resnet_inspection_notes(const resnet_inspection *inspection);
+RESNET_API const char *resnet_inspection_note(const resnet_inspection *inspection, int index);
+RESNET_API int resnet_inspection_tensors(const resnet_inspection *inspection);
+RESNET_API resnet_status resnet_inspection_tensor(const resnet_inspection *inspection, int index,
+                                                  resnet_tensor *out);
+// Metadata that the file carries (epoch, arch, ...).
+RESNET_API int resnet_inspection_metadata(const resnet_inspection *inspection);
+RESNET_API resnet_status resnet_inspection_metadata_at(const resnet_inspection *inspection,
+                                                       int index, const char **key,
+                                                       const char **value);
 
 RESNET_API const char *resnet_model_name(const resnet_model *model);     // "resnet20"
 RESNET_API const char *resnet_model_shortcut(const resnet_model *model); // "A", "B", "C", "none"
@@ -131,15 +175,19 @@ RESNET_API resnet_status resnet_model_layer(const resnet_model *model, int index
 
 typedef struct resnet_data resnet_data;
 
-// spec: cifar10:DIR, cifar100:DIR, mnist:DIR, fashion-mnist:DIR. split: "train" or "test".
+// spec: cifar10:DIR, cifar100:DIR, mnist:DIR, fashion-mnist:DIR, folder:DIR (train/ and val/, a
+// sub-folder a class, byte-wise sorted), list:FILE (lines "path label-index"). split: "train" or
+// "test".
 RESNET_API resnet_status resnet_data_open(const char *spec, const char *split, resnet_data **out);
 RESNET_API void resnet_data_free(resnet_data *data);
 RESNET_API int resnet_data_count(const resnet_data *data);
 RESNET_API int resnet_data_classes(const resnet_data *data);
+// NULL for lists, which name no classes.
 RESNET_API const char *resnet_data_class_name(const resnet_data *data, int index);
 RESNET_API int resnet_data_label(const resnet_data *data, int sample);
+// Zeros for photographs, each of which has its own size.
 RESNET_API void resnet_data_shape(const resnet_data *data, int *channels, int *height, int *width);
-// Writes one sample as an 8-bit PNG.
+// Writes one sample as an 8-bit PNG; photographs as they are decoded, in RGB.
 RESNET_API resnet_status resnet_data_write_png(const resnet_data *data, int sample,
                                                const char *path);
 
@@ -163,19 +211,47 @@ RESNET_API void resnet_session_free(resnet_session *session);
 // Logits [count][classes] of normalised images [count][height][width][channels]; any count.
 RESNET_API resnet_status resnet_session_run(resnet_session *session, const float *images, int count,
                                             float *logits);
-// Class probabilities of one picture (PNG, JPEG, PPM): decoded, resized, normalised.
+// Several views of one picture whose scores are averaged (paper §3.4): the softmax probabilities of
+// each. Where logits of several views are asked for, they are the averages' natural logarithms.
+typedef enum resnet_views {
+    RESNET_VIEWS_CENTER,   // one centre crop
+    RESNET_VIEWS_TEN_CROP, // four corners, centre, and their mirror images
+    // The whole picture with short side 224, 256, 384, 480, 640; for models with global pooling,
+    // else RESNET_USAGE.
+    RESNET_VIEWS_MULTI_SCALE
+} resnet_views;
+
+typedef struct resnet_predict_options {
+    resnet_views views;
+    int exif;            // 1: turn the picture as its EXIF orientation says (Pillow does not)
+    const char *explain; // folder for each stage of the preprocessing as PNG and .npy; NULL: none
+} resnet_predict_options;
+
+RESNET_API void resnet_predict_options_default(resnet_predict_options *options);
+
+// Class probabilities of one picture (JPEG, PNG, WebP, BMP, PPM; "-": standard input): decoded,
+// resized, cropped, normalised as the model says. options NULL: defaults.
 RESNET_API resnet_status resnet_session_predict_file(resnet_session *session, const char *path,
+                                                     const resnet_predict_options *options,
                                                      float *probabilities);
 
 typedef struct resnet_evaluation {
     int samples, correct, correct5;
+    int failed;              // pictures that could not be read; they are not among the samples
     double top1, top5, loss; // top1, top5 in percent
     double seconds, images_per_second;
 } resnet_evaluation;
 
-// Accuracy on a data set. logits_path not NULL: all logits in data order as a .npy file.
+// Accuracy on a data set. The sub-folders of folder: are matched with the model's class names where
+// it has them all, else by their order. Photographs are decoded by as many threads as the session
+// has, ahead of the network; several views are for photographs only. logits_path not NULL: all
+// logits in data order as a .npy file (NaN for pictures that could not be read). `failure` (may be
+// NULL) is called for each of these.
 RESNET_API resnet_status resnet_session_evaluate(resnet_session *session, const resnet_data *data,
-                                                 const char *logits_path, resnet_evaluation *out);
+                                                 const resnet_predict_options *options,
+                                                 const char *logits_path,
+                                                 void (*failure)(void *user, const char *sentence),
+                                                 void *user, resnet_evaluation *out);
 
 // ---- Training -----------------------------------------------------------------------------------
 

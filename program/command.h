@@ -20,12 +20,16 @@ typedef struct Command {
     resnet_status (*run)(int argc, char **argv);
 } Command;
 
-// What --data takes, for `details`.
+// What --data takes, for `details`: pictures in memory, and with photographs.
 #define DATA_SPEC_HELP                                                                             \
     "SPEC is cifar10:DIR or cifar100:DIR (binary versions), mnist:DIR or\n"                        \
     "fashion-mnist:DIR (IDX files, gzipped or not)."
+#define PICTURES_SPEC_HELP                                                                         \
+    "SPEC is cifar10:DIR or cifar100:DIR (binary versions), mnist:DIR or\n"                        \
+    "fashion-mnist:DIR (IDX files, gzipped or not), folder:DIR (train/ and val/, a\n"              \
+    "sub-folder a class), list:FILE (lines \"path label-index\")."
 
 extern const Command command_models, command_summary, command_train, command_eval, command_predict,
-    command_paper;
+    command_inspect, command_convert, command_paper;
 
 #endif

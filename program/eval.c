@@ -6,38 +6,46 @@
 #include "command.h"
 #include "failure.h"
 #include "output.h"
+#include "views.h"
 #include "weights.h"
 
 typedef struct Arguments {
+    WeightsOptions weights;
+    ViewOptions views;
     const char *data, *split, *logits;
     int batch, threads, json;
-    OptionChannels mean, std;
 } Arguments;
 
+enum { BATCH = 128, PHOTOGRAPH_BATCH = 16, PHOTOGRAPH_SIDE = 128 };
+
 static const Option options[] = {
+    {OPTION_HEADING, "What to measure", NULL, 0, NULL},
     {OPTION_TEXT, "data", "SPEC", offsetof(Arguments, data), "the data set (needed)"},
     {OPTION_CHOICE, "split", "train|test", offsetof(Arguments, split), "default: test"},
     {OPTION_TEXT, "logits", "FILE", offsetof(Arguments, logits),
      "write all logits in data order as a NumPy file (.npy)"},
-    {OPTION_CHANNELS, "mean", "R,G,B", offsetof(Arguments, mean),
-     "normalisation instead of what the weights carry: (byte / 255 - mean) / std"},
-    {OPTION_CHANNELS, "std", "R,G,B", offsetof(Arguments, std), "see --mean"},
-    {OPTION_COUNT, "batch", "N", offsetof(Arguments, batch), "images at once (default 128)"},
+    {OPTION_COUNT, "batch", "N", offsetof(Arguments, batch),
+     "images at once (default 128; 16 for networks of more than 128 pixels a side)"},
     {OPTION_COUNT, "threads", "N", offsetof(Arguments, threads),
      "default: the CPUs that are free to use"},
     {OPTION_FLAG, "json", NULL, offsetof(Arguments, json),
-     "one JSON object: model, samples, correct, correct5, top1, top5, loss, seconds, "
+     "one JSON object: model, samples, failed, correct, correct5, top1, top5, loss, seconds, "
      "images_per_second"},
+    {OPTION_HEADING, "Pictures", NULL, 0, NULL},
+    VIEW_OPTIONS,
+    {OPTION_HEADING, "Weights", NULL, 0, NULL},
+    WEIGHTS_OPTIONS,
     {.kind = OPTION_END}};
 
 static resnet_status evaluation_tell(const resnet_model *model, const Arguments *arguments,
                                      const resnet_evaluation *result) {
     if (arguments->json) {
         return json_line(json_pack(
-            "{s:s, s:i, s:i, s:i, s:f, s:f, s:o, s:f, s:f}", "model", resnet_model_name(model),
-            "samples", result->samples, "correct", result->correct, "correct5", result->correct5,
-            "top1", result->top1, "top5", result->top5, "loss", json_figure(result->loss),
-            "seconds", result->seconds, "images_per_second", result->images_per_second));
+            "{s:s, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:f, s:o}", "model", resnet_model_name(model),
+            "samples", result->samples, "failed", result->failed, "correct", result->correct,
+            "correct5", result->correct5, "top1", json_figure(result->top1), "top5",
+            json_figure(result->top5), "loss", json_figure(result->loss), "seconds",
+            result->seconds, "images_per_second", json_figure(result->images_per_second)));
     }
     printf("%s%s%s on %s, %s split: %s images\n", style_begin(stdout, STYLE_BOLD),
            resnet_model_name(model), style_begin(stdout, STYLE_PLAIN), arguments->data,
@@ -45,40 +53,63 @@ static resnet_status evaluation_tell(const resnet_model *model, const Arguments 
     printf("top-1  %.2f %%  (error %.2f %%)\n", result->top1, 100 - result->top1);
     printf("top-5  %.2f %%  (error %.2f %%)\n", result->top5, 100 - result->top5);
     printf("loss   %.4f\n", result->loss);
-    printf("time   %s, %.0f images/s\n", figure_seconds(result->seconds),
-           result->images_per_second);
+    printf("time   %s, %.*f images/s\n", figure_seconds(result->seconds),
+           result->images_per_second < 10 ? 1 : 0, result->images_per_second);
     return RESNET_OK;
 }
 
+static int batch_default(const resnet_model *model) {
+    int channels, height, width;
+    resnet_model_input(model, &channels, &height, &width);
+    return height > PHOTOGRAPH_SIDE || width > PHOTOGRAPH_SIDE ? PHOTOGRAPH_BATCH : BATCH;
+}
+
+static void failure_tell(void *user, const char *sentence) {
+    (void)user;
+    output_error("%s", sentence);
+}
+
 static resnet_status session_measure(const resnet_model *model, const Arguments *arguments,
-                                     const resnet_data *data, resnet_evaluation *result) {
+                                     const resnet_predict_options *views, const resnet_data *data,
+                                     resnet_evaluation *result) {
     resnet_session_options session_options;
     resnet_session_options_default(&session_options);
     session_options.threads = arguments->threads;
-    session_options.batch = arguments->batch;
+    session_options.batch = arguments->batch > 0 ? arguments->batch : batch_default(model);
     resnet_session *session = NULL;
     TRY(resnet_session_create(model, &session_options, &session));
-    resnet_status status = resnet_session_evaluate(session, data, arguments->logits, result);
+    resnet_status status = resnet_session_evaluate(session, data, views, arguments->logits,
+                                                   failure_tell, NULL, result);
     resnet_session_free(session);
     return status;
 }
 
+static resnet_status model_measure(const resnet_model *model, const Arguments *arguments,
+                                   const resnet_predict_options *views, const resnet_data *data) {
+    resnet_evaluation result;
+    TRY(session_measure(model, arguments, views, data, &result));
+    TRY(evaluation_tell(model, arguments, &result));
+    if (result.failed > 0) {
+        return failure_say(RESNET_FAILED, "%d of %d images could not be read", result.failed,
+                           result.failed + result.samples);
+    }
+    return RESNET_OK;
+}
+
 static resnet_status eval_run(int argc, char **argv) {
-    Arguments arguments = {.split = "test", .batch = 128};
+    Arguments arguments = {.split = "test"};
     char **operands;
     int count;
     TRY(options_parse(&command_eval, argc, argv, &arguments, &operands, &count));
     TRY(options_require(arguments.data, "--data SPEC"));
+    resnet_predict_options views;
+    TRY(views_choose(&arguments.views, &views));
     resnet_model *model = NULL;
-    TRY(weights_open(operands[0], &arguments.mean, &arguments.std, &model));
+    TRY(weights_open(operands[0], &arguments.weights, &model));
     resnet_data *data = NULL;
-    resnet_evaluation result;
     resnet_status status = resnet_data_open(arguments.data, arguments.split, &data);
     if (status == RESNET_OK) {
-        status = session_measure(model, &arguments, data, &result);
-    }
-    if (status == RESNET_OK) {
-        status = evaluation_tell(model, &arguments, &result);
+        status = model_measure(model, &arguments, &views, data);
     }
     resnet_data_free(data);
     resnet_model_free(model);
@@ -89,7 +120,9 @@ const Command command_eval = {
     .name = "eval",
     .summary = "Measures the accuracy of weights on a data set",
     .usage = "WEIGHTS --data SPEC [OPTION]...",
-    .details = DATA_SPEC_HELP,
+    .details = PICTURES_SPEC_HELP
+    "\nA picture that cannot be read is named with the reason; the others go on, and\n"
+    "the exit code is 1.",
     .example = "resnet eval runs/r20/model.safetensors --data cifar10:cifar-10-batches-bin",
     .options = options,
     .least_operands = 1,

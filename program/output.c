@@ -2,6 +2,7 @@
 // Everything printed that is not one fixed sentence.
 #include "output.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -100,19 +101,40 @@ const char *figure_seconds(double seconds) {
 
 // ---- Tables ----
 
+enum { MOST_COLUMNS = 16 };
+
 struct Table {
     const Column *columns;
     int column_count;
+    int widths[MOST_COLUMNS];
     char **cells;
     int count, room;
     bool failed;
 };
 
+// Characters of a UTF-8 text: bytes that continue none.
+static int text_width(const char *text) {
+    int width = 0;
+    for (; *text != '\0'; text++) {
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return width;
+}
+
+static void column_widen(Table *table, int column, const char *text) {
+    int width = text_width(text);
+    table->widths[column] = width > table->widths[column] ? width : table->widths[column];
+}
+
 Table *table_create(const Column *columns, int column_count) {
+    assert(column_count <= MOST_COLUMNS);
     Table *table = calloc(1, sizeof *table);
     if (table != NULL) {
         table->columns = columns;
         table->column_count = column_count;
+        for (int i = 0; i < column_count; i++) {
+            column_widen(table, i, columns[i].title);
+        }
     }
     return table;
 }
@@ -147,6 +169,7 @@ void table_cell(Table *table, const char *format, ...) {
     table->failed = vasprintf(&text, format, arguments) < 0;
     va_end(arguments);
     if (!table->failed) {
+        column_widen(table, table->count % table->column_count, text);
         table->cells[table->count++] = text;
     }
 }
@@ -161,30 +184,12 @@ const char *table_at(const Table *table, int row, int column) {
     return table->cells[row * table->column_count + column];
 }
 
-// Characters of a UTF-8 text: bytes that continue none.
-static int text_width(const char *text) {
-    int width = 0;
-    for (; *text != '\0'; text++) {
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    }
-    return width;
-}
-
-static int column_width(const Table *table, int column) {
-    int width = text_width(table->columns[column].title);
-    for (int row = 0; row < table_rows(table); row++) {
-        int cell = text_width(table_at(table, row, column));
-        width = cell > width ? cell : width;
-    }
-    return width;
-}
-
 // Spaces are held back until a text follows them: lines end without any.
 static void row_print(const Table *table, int row, FILE *stream) {
     int spaces = 0;
     for (int column = 0; column < table->column_count; column++) {
         const char *text = row < 0 ? table->columns[column].title : table_at(table, row, column);
-        int free_space = column_width(table, column) - text_width(text);
+        int free_space = table->widths[column] - text_width(text);
         spaces += table->columns[column].right ? free_space : 0;
         if (text[0] != '\0') {
             fprintf(stream, "%*s%s", spaces, "", text);
@@ -222,7 +227,71 @@ void text_fill(const char *text, int indent, int width, FILE *stream) {
     fputc('\n', stream);
 }
 
+// Bytes of the character that begins a text, 0 where it is none that UTF-8 allows.
+static int character_size(const char *text) {
+    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *bytes = (const unsigned char *)text;
+    if (bytes[0] < 0x80) {
+        return 1;
+    }
+    int size = bytes[0] >= 0xf0 ? 4 : bytes[0] >= 0xe0 ? 3 : 2;
+    unsigned code = bytes[0] & (0x7fu >> size);
+    for (int i = 1; i < size; i++) {
+        if ((bytes[i] & 0xc0) != 0x80) { // also the end of the text
+            return 0;
+        }
+        code = code << 6 | (bytes[i] & 0x3f);
+    }
+    bool begins = bytes[0] >= 0xc2 && bytes[0] < 0xf8;
+    bool surrogate = code >= 0xd800 && code < 0xe000;
+    return begins && code >= least[size] && code < 0x110000 && !surrogate ? size : 0;
+}
+
+const char *text_shown(const char *text, int width) {
+    enum { BUFFERS = 4, BUFFER_SIZE = 512 };
+    static char buffers[BUFFERS][BUFFER_SIZE];
+    static int next;
+    next = (next + 1) % BUFFERS;
+    char *out = buffers[next];
+    size_t length = 0;
+    int most = BUFFER_SIZE / 4 - 4 < width ? BUFFER_SIZE / 4 - 4 : width;
+    bool whole = text_width(text) <= most;
+    for (int shown = 0; *text != '\0' && shown < (whole ? most : most - 3); shown++) {
+        int size = character_size(text);
+        bool control = size == 1 && ((unsigned char)*text < ' ' || *text == 0x7f);
+        control = control || (size == 2 && (unsigned char)text[0] == 0xc2 &&
+                              (unsigned char)text[1] < 0xa0); // U+0080 to U+009F
+        if (size == 0 || control) {
+            out[length++] = '?';
+            text += size > 0 ? size : 1;
+        } else {
+            memcpy(out + length, text, (size_t)size);
+            length += (size_t)size;
+            text += size;
+        }
+    }
+    strcpy(out + length, *text != '\0' ? "..." : "");
+    return out;
+}
+
 // ---- JSON ----
+
+json_t *json_text(const char *text) {
+    static const char replacement[] = "\xef\xbf\xbd";
+    char *copy = malloc(3 * strlen(text) + 1), *out = copy;
+    if (copy == NULL) {
+        return NULL; // json_line() reports it
+    }
+    while (*text != '\0') {
+        int size = character_size(text);
+        memcpy(out, size > 0 ? text : replacement, size > 0 ? (size_t)size : 3);
+        out += size > 0 ? size : 3;
+        text += size > 0 ? size : 1;
+    }
+    json_t *string = json_stringn(copy, (size_t)(out - copy));
+    free(copy);
+    return string;
+}
 
 json_t *json_figure(double number) { return isfinite(number) ? json_real(number) : json_null(); }
 

@@ -55,6 +55,12 @@ const char *table_at(const Table *table, int row, int column);
 // line stands already.
 void text_fill(const char *text, int indent, int width, FILE *stream);
 
+// Text from elsewhere as it may stand on a terminal: at most `width` characters, with "..." for the
+// rest; control characters and bytes that are no UTF-8 are shown as "?". A static buffer of four.
+const char *text_shown(const char *text, int width);
+
+// A string for json_pack()'s "o"; bytes that are no UTF-8 (in names of files, say) become U+FFFD.
+json_t *json_text(const char *text);
 // Prints a JSON value as one line on stdout and releases it.
 resnet_status json_line(json_t *value);
 // A number; null when it is none (JSON has no NaN).

@@ -12,247 +12,164 @@
 #include "command.h"
 #include "failure.h"
 #include "output.h"
+#include "predictor.h"
+#include "views.h"
 #include "weights.h"
 
 typedef struct Arguments {
-    const char *data, *split, *samples, *png;
+    WeightsOptions weights;
+    ViewOptions views;
+    const char *data, *split, *samples, *png, *explain;
     int top, threads, json;
-    OptionChannels mean, std;
 } Arguments;
 
+#define SAMPLES_DEFAULT "0,1,2"
+
 static const Option options[] = {
+    {OPTION_HEADING, "What to show", NULL, 0, NULL},
     {OPTION_COUNT, "top", "K", offsetof(Arguments, top), "labels to show (default 5)"},
+    {OPTION_FLAG, "json", NULL, offsetof(Arguments, json),
+     "one JSON object an image: file, predictions[{index, label, probability}], or file, error"},
+    {OPTION_TEXT, "explain-preprocess", "DIR", offsetof(Arguments, explain),
+     "write each stage from the picture to the network's input there, as PNG and .npy"},
+    {OPTION_COUNT, "threads", "N", offsetof(Arguments, threads),
+     "default: the CPUs that are free to use"},
+    {OPTION_HEADING, "Pictures", NULL, 0, NULL},
+    VIEW_OPTIONS,
     {OPTION_TEXT, "data", "SPEC", offsetof(Arguments, data),
      "classify samples of this data set, with their true labels beside"},
     {OPTION_TEXT, "samples", "I,J,...", offsetof(Arguments, samples),
-     "which ones, counted from 0 (default 0,1,2)"},
+     "which ones, counted from 0 (default " SAMPLES_DEFAULT ")"},
     {OPTION_CHOICE, "split", "train|test", offsetof(Arguments, split), "default: test"},
     {OPTION_TEXT, "png", "DIR", offsetof(Arguments, png), "keep these samples there as PNG files"},
-    {OPTION_CHANNELS, "mean", "R,G,B", offsetof(Arguments, mean),
-     "normalisation instead of what the weights carry: (byte / 255 - mean) / std"},
-    {OPTION_CHANNELS, "std", "R,G,B", offsetof(Arguments, std), "see --mean"},
-    {OPTION_COUNT, "threads", "N", offsetof(Arguments, threads),
-     "default: the CPUs that are free to use"},
-    {OPTION_FLAG, "json", NULL, offsetof(Arguments, json),
-     "one JSON object an image: file, predictions[{index, label, probability}], or file, error"},
+    {OPTION_HEADING, "Weights", NULL, 0, NULL},
+    WEIGHTS_OPTIONS,
     {.kind = OPTION_END}};
-
-typedef struct Predictor {
-    const Arguments *arguments;
-    const resnet_model *model;
-    resnet_session *session;
-    float *probability; // [classes]
-    int *order;         // [classes] most probable first, ties by index
-    int classes, top;
-    int seen, failed;
-    bool alone; // one picture only
-} Predictor;
-
-// The `top` most probable classes by repeated selection: top is small.
-static void predictor_rank(Predictor *predictor) {
-    for (int i = 0; i < predictor->classes; i++) {
-        predictor->order[i] = i;
-    }
-    for (int rank = 0; rank < predictor->top; rank++) {
-        int best = rank;
-        for (int i = rank + 1; i < predictor->classes; i++) {
-            float candidate = predictor->probability[predictor->order[i]];
-            float leader = predictor->probability[predictor->order[best]];
-            if (candidate > leader ||
-                (!(candidate < leader) && predictor->order[i] < predictor->order[best])) {
-                best = i;
-            }
-        }
-        int swap = predictor->order[rank];
-        predictor->order[rank] = predictor->order[best];
-        predictor->order[best] = swap;
-    }
-}
-
-static const char *predictor_label(const Predictor *predictor, int index) {
-    static char number[32];
-    const char *name = resnet_model_class_name(predictor->model, index);
-    if (name == NULL) {
-        snprintf(number, sizeof number, "class %d", index);
-    }
-    return name != NULL ? name : number;
-}
-
-static resnet_status predictor_json(const Predictor *predictor, const char *file,
-                                    const char *truth) {
-    json_t *list = json_array();
-    for (int rank = 0; rank < predictor->top; rank++) {
-        int index = predictor->order[rank];
-        json_array_append_new(list, json_pack("{s:i, s:s, s:o}", "index", index, "label",
-                                              predictor_label(predictor, index), "probability",
-                                              json_figure(predictor->probability[index])));
-    }
-    json_t *line = json_pack("{s:s, s:o}", "file", file, "predictions", list);
-    if (truth != NULL) {
-        json_object_set_new(line, "truth", json_string(truth));
-    }
-    return json_line(line);
-}
-
-static void predictor_text(const Predictor *predictor, const char *file, const char *truth) {
-    printf("%s%s%s", style_begin(stdout, STYLE_BOLD), file, style_begin(stdout, STYLE_PLAIN));
-    if (truth != NULL) {
-        const char *first = predictor_label(predictor, predictor->order[0]);
-        bool right = strcmp(first, truth) == 0;
-        printf(" is %s: %s%s%s", truth, style_begin(stdout, right ? STYLE_GREEN : STYLE_RED),
-               right ? "recognised" : "mistaken", style_begin(stdout, STYLE_PLAIN));
-    }
-    printf("\n");
-    for (int rank = 0; rank < predictor->top; rank++) {
-        int index = predictor->order[rank];
-        printf("  %6.2f %%  %s\n", 100 * (double)predictor->probability[index],
-               predictor_label(predictor, index));
-    }
-}
-
-// One picture. A file that cannot be read is told and counted; the others go on.
-static resnet_status predictor_file(Predictor *predictor, const char *path, const char *shown,
-                                    const char *truth) {
-    predictor->seen++;
-    if (resnet_session_predict_file(predictor->session, path, predictor->probability) ==
-        RESNET_OK) {
-        predictor_rank(predictor);
-        if (predictor->arguments->json) {
-            return predictor_json(predictor, shown, truth);
-        }
-        predictor_text(predictor, shown, truth);
-        return RESNET_OK;
-    }
-    predictor->failed++;
-    if (predictor->arguments->json) {
-        TRY(json_line(json_pack("{s:s, s:s}", "file", shown, "error", resnet_last_error())));
-    }
-    if (predictor->alone) {
-        return RESNET_FAILED; // main.c tells the reason
-    }
-    fflush(stdout);
-    output_error("%s", resnet_last_error());
-    return RESNET_OK;
-}
 
 // ---- Samples of a data set: written as PNG files, then read like any picture ----
 
-static resnet_status sample_predict(Predictor *predictor, const resnet_data *data, int sample,
-                                    const char *folder) {
+typedef struct Samples {
+    const resnet_data *data;
+    const char *list;   // "3,0,17"
+    const char *folder; // of the PNG files
+    bool keep;          // they stay there
+} Samples;
+
+static resnet_status sample_predict(Predictor *predictor, const Samples *samples, int sample) {
     char path[PATH_MAX], shown[PATH_MAX];
-    int length = snprintf(path, sizeof path, "%s/sample-%d.png", folder, sample);
+    int length = snprintf(path, sizeof path, "%s/sample-%d.png", samples->folder, sample);
     if (length >= (int)sizeof path) {
-        return failure_say(RESNET_FAILED, "%s: the path is too long", folder);
+        return failure_say(RESNET_FAILED, "%s: the path is too long", samples->folder);
     }
-    TRY(resnet_data_write_png(data, sample, path));
-    if (predictor->arguments->png != NULL) {
+    if (samples->keep) {
         strcpy(shown, path);
     } else {
         snprintf(shown, sizeof shown, "sample %d", sample);
     }
-    const char *truth = resnet_data_class_name(data, resnet_data_label(data, sample));
-    resnet_status status = predictor_file(predictor, path, shown, truth);
-    if (predictor->arguments->png == NULL) {
+    if (resnet_data_write_png(samples->data, sample, path) != RESNET_OK) {
+        return predictor_failure(predictor, shown);
+    }
+    int label = resnet_data_label(samples->data, sample);
+    Truth truth = {label, resnet_data_class_name(samples->data, label)};
+    resnet_status status = predictor_file(predictor, path, shown, &truth);
+    if (!samples->keep) {
         unlink(path);
     }
     return status;
 }
 
-static resnet_status samples_each(Predictor *predictor, const resnet_data *data,
-                                  const char *folder) {
-    const char *list = predictor->arguments->samples;
-    list = list != NULL ? list : "0,1,2";
-    while (*list != '\0') {
+static resnet_status samples_each(Predictor *predictor, const Samples *samples) {
+    for (const char *list = samples->list; *list != '\0';) {
         char number[32];
         int length = (int)strcspn(list, ",");
         snprintf(number, sizeof number, "%.*s", length, list);
         long long sample;
-        if (!options_whole(number, 0, resnet_data_count(data) - 1, &sample)) {
+        int last = resnet_data_count(samples->data) - 1;
+        if (!options_whole(number, 0, last, &sample)) {
             return failure_say(RESNET_USAGE,
                                "--samples wants numbers from 0 to %d with commas between, not '%s'",
-                               resnet_data_count(data) - 1, number);
+                               last, number);
         }
-        TRY(sample_predict(predictor, data, (int)sample, folder));
+        TRY(sample_predict(predictor, samples, (int)sample));
         list += length + (list[length] == ',');
     }
     return RESNET_OK;
 }
 
-static resnet_status samples_predict(Predictor *predictor) {
-    const Arguments *arguments = predictor->arguments;
-    resnet_data *data = NULL;
-    TRY(resnet_data_open(arguments->data, arguments->split, &data));
+// In a folder of the user's, or in one that is gone afterwards.
+static resnet_status samples_in_folder(Predictor *predictor, Samples *samples) {
     char temporary[PATH_MAX];
     const char *base = getenv("TMPDIR");
     base = base != NULL && base[0] != '\0' ? base : P_tmpdir;
     snprintf(temporary, sizeof temporary, "%s/resnet-XXXXXX", base);
-    const char *folder = arguments->png;
-    resnet_status status = RESNET_OK;
-    if (folder == NULL) {
-        folder = mkdtemp(temporary);
-        if (folder == NULL) {
-            status = failure_say(RESNET_FAILED, "%s: cannot make a folder for pictures: %s", base,
-                                 strerror(errno));
+    if (samples->keep) {
+        if (mkdir(samples->folder, 0777) != 0 && errno != EEXIST) {
+            return failure_say(RESNET_FAILED, "%s: cannot make the folder: %s", samples->folder,
+                               strerror(errno));
         }
-    } else if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
-        status =
-            failure_say(RESNET_FAILED, "%s: cannot make the folder: %s", folder, strerror(errno));
+        return samples_each(predictor, samples);
     }
-    if (status == RESNET_OK) {
-        status = samples_each(predictor, data, folder);
+    samples->folder = mkdtemp(temporary);
+    if (samples->folder == NULL) {
+        return failure_say(RESNET_FAILED, "%s: cannot make a folder for pictures: %s", base,
+                           strerror(errno));
     }
-    if (arguments->png == NULL && folder != NULL) {
-        rmdir(folder);
-    }
+    resnet_status status = samples_each(predictor, samples);
+    rmdir(samples->folder);
+    return status;
+}
+
+static resnet_status samples_predict(Predictor *predictor, const Arguments *arguments) {
+    resnet_data *data = NULL;
+    TRY(resnet_data_open(arguments->data, arguments->split, &data));
+    Samples samples = {
+        .data = data,
+        .list = arguments->samples,
+        .folder = arguments->png,
+        .keep = arguments->png != NULL,
+    };
+    predictor->data = data;
+    resnet_status status = samples_in_folder(predictor, &samples);
+    predictor->data = NULL;
     resnet_data_free(data);
     return status;
 }
 
 // ---- The command ----
 
-static resnet_status pictures_predict(Predictor *predictor, char **files, int count) {
+static resnet_status pictures_predict(Predictor *predictor, const Arguments *arguments,
+                                      char **files, int count) {
     for (int i = 0; i < count; i++) {
-        TRY(predictor_file(predictor, files[i], files[i], NULL));
+        bool piped = strcmp(files[i], "-") == 0 && !arguments->json;
+        TRY(predictor_file(predictor, files[i], piped ? "standard input" : files[i], NULL));
     }
-    if (predictor->arguments->data != NULL) {
-        TRY(samples_predict(predictor));
+    if (arguments->data != NULL) {
+        TRY(samples_predict(predictor, arguments));
     }
-    if (predictor->failed > 0) {
-        return failure_say(RESNET_FAILED, "%d of %d images could not be classified",
-                           predictor->failed, predictor->seen);
+    TRY(predictor_finish(predictor));
+    if (arguments->explain != NULL && !arguments->json) {
+        printf("the stages of its preprocessing are in %s\n", arguments->explain);
     }
     return RESNET_OK;
 }
 
-static resnet_status session_predict(const resnet_model *model, const Arguments *arguments,
-                                     char **files, int count) {
-    int classes = resnet_model_classes(model);
-    Predictor predictor = {
-        .arguments = arguments,
-        .model = model,
-        .alone = count == 1 && arguments->data == NULL,
-        .classes = classes,
-        .top = arguments->top < classes ? arguments->top : classes,
-        .probability = malloc((size_t)classes * sizeof(float)),
-        .order = malloc((size_t)classes * sizeof(int)),
-    };
-    resnet_session_options session;
-    resnet_session_options_default(&session);
-    session.threads = arguments->threads;
-    resnet_status status = RESNET_OK;
-    if (predictor.probability == NULL || predictor.order == NULL) {
-        status = failure_say(RESNET_FAILED, "cannot get memory for %d classes", classes);
+static resnet_status arguments_check(Arguments *arguments, int pictures) {
+    if (pictures == 0 && arguments->data == NULL) {
+        return failure_say(RESNET_USAGE, "predict wants at least one IMAGE, or --data SPEC");
     }
-    if (status == RESNET_OK) {
-        status = resnet_session_create(model, &session, &predictor.session);
+    if (arguments->data == NULL && (arguments->samples != NULL || arguments->png != NULL)) {
+        return failure_say(RESNET_USAGE, "%s belongs to --data SPEC, which is missing",
+                           arguments->samples != NULL ? "--samples" : "--png");
     }
-    if (status == RESNET_OK) {
-        status = pictures_predict(&predictor, files, count);
+    if (arguments->samples == NULL) {
+        arguments->samples = SAMPLES_DEFAULT;
     }
-    resnet_session_free(predictor.session);
-    free(predictor.probability);
-    free(predictor.order);
-    return status;
+    bool one_sample = strchr(arguments->samples, ',') == NULL;
+    bool one = arguments->data == NULL ? pictures == 1 : pictures == 0 && one_sample;
+    if (arguments->explain != NULL && !one) {
+        return failure_say(RESNET_USAGE, "--explain-preprocess wants one picture, not several");
+    }
+    return RESNET_OK;
 }
 
 static resnet_status predict_run(int argc, char **argv) {
@@ -260,27 +177,34 @@ static resnet_status predict_run(int argc, char **argv) {
     char **operands;
     int count;
     TRY(options_parse(&command_predict, argc, argv, &arguments, &operands, &count));
-    if (count == 1 && arguments.data == NULL) {
-        return failure_say(RESNET_USAGE, "predict wants at least one IMAGE, or --data SPEC");
-    }
-    if (arguments.data == NULL && (arguments.samples != NULL || arguments.png != NULL)) {
-        return failure_say(RESNET_USAGE, "%s belongs to --data SPEC, which is missing",
-                           arguments.samples != NULL ? "--samples" : "--png");
-    }
+    TRY(arguments_check(&arguments, count - 1));
+    PredictorOptions how = {
+        .top = arguments.top,
+        .threads = arguments.threads,
+        .json = arguments.json,
+        .alone = count == 2 && arguments.data == NULL,
+    };
+    TRY(views_choose(&arguments.views, &how.views));
+    how.views.explain = arguments.explain;
     resnet_model *model = NULL;
-    TRY(weights_open(operands[0], &arguments.mean, &arguments.std, &model));
-    resnet_status status = session_predict(model, &arguments, operands + 1, count - 1);
+    TRY(weights_open(operands[0], &arguments.weights, &model));
+    Predictor predictor;
+    resnet_status status = predictor_create(model, &how, &predictor);
+    if (status == RESNET_OK) {
+        status = pictures_predict(&predictor, &arguments, operands + 1, count - 1);
+        predictor_destroy(&predictor);
+    }
     resnet_model_free(model);
     return status;
 }
 
 const Command command_predict = {
     .name = "predict",
-    .summary = "Classifies pictures (PNG, JPEG, PPM)",
+    .summary = "Classifies pictures (JPEG, PNG, WebP, BMP, PPM)",
     .usage = "WEIGHTS [IMAGE]... [OPTION]...",
-    .details = DATA_SPEC_HELP "\nA picture that cannot be read is named with the reason; the\n"
-                              "others go on, and the exit code is 1.",
-    .example = "resnet predict runs/resnet20/model.safetensors cat.png --top 3",
+    .details = "IMAGE - is standard input. A picture that cannot be read is named with the\n"
+               "reason; the others go on, and the exit code is 1.\n" PICTURES_SPEC_HELP,
+    .example = "resnet predict resnet50.safetensors cat.jpg dog.png --top 3",
     .options = options,
     .least_operands = 1,
     .most_operands = -1,

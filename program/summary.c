@@ -40,14 +40,17 @@ static bool operand_is_file(const char *operand) {
 static resnet_status model_open(const char *operand, const Arguments *arguments,
                                 resnet_model **out) {
     if (operand_is_file(operand)) {
-        if (arguments->shortcut != NULL || arguments->stride_in != NULL || arguments->classes > 0 ||
+        if (arguments->shortcut != NULL || arguments->classes > 0 ||
             arguments->input.channels > 0) {
             return failure_say(RESNET_USAGE,
-                               "%s is a file: --shortcut, --stride-in, --classes and --input are "
-                               "for architectures by name",
+                               "%s is a file: --shortcut, --classes and --input are for "
+                               "architectures by name",
                                operand);
         }
-        return resnet_model_load(operand, out);
+        resnet_load_options load;
+        resnet_load_options_default(&load);
+        load.stride_in = arguments->stride_in;
+        return resnet_model_load(operand, &load, out);
     }
     resnet_model_options model;
     resnet_model_options_default(&model);
@@ -156,7 +159,8 @@ const Command command_summary = {
     .name = "summary",
     .summary = "Shows layers, parameters, multiply-adds and exact memory of a model",
     .usage = "MODEL|FILE [OPTION]...",
-    .details = "MODEL is a name that `resnet models` lists, FILE are weights.",
+    .details = "MODEL is a name that `resnet models` lists; FILE is safetensors or a PyTorch\n"
+               "checkpoint.",
     .example = "resnet summary resnet50 --batch 32",
     .options = options,
     .least_operands = 1,

@@ -4,7 +4,7 @@
 #   scripts/setup.sh [build] [test] [demo]      (default: build)
 set -euo pipefail
 
-build=(build-essential cmake pkg-config libjpeg-dev libpng-dev zlib1g-dev libjansson-dev
+build=(build-essential cmake pkg-config libjpeg-dev libpng-dev libwebp-dev zlib1g-dev libjansson-dev
        libcmocka-dev)
 test=(clang clang-format libclang-rt-14-dev binutils xz-utils)
 # The NEON kernels are cross-compiled and emulated, except where they run by themselves.

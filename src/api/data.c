@@ -40,7 +40,9 @@ int resnet_data_count(const resnet_data *data) { return (int)data->dataset->coun
 int resnet_data_classes(const resnet_data *data) { return data->dataset->classes; }
 
 const char *resnet_data_class_name(const resnet_data *data, int index) {
-    return index >= 0 && index < data->dataset->classes ? data->dataset->class_names[index] : NULL;
+    const Dataset *set = data->dataset;
+    return set->class_names != NULL && index >= 0 && index < set->classes ? set->class_names[index]
+                                                                          : NULL;
 }
 
 int resnet_data_label(const resnet_data *data, int sample) {
@@ -58,6 +60,15 @@ resnet_status resnet_data_write_png(const resnet_data *data, int sample, const c
     if (sample < 0 || sample >= (int)set->count) {
         return (resnet_status)status_fail(
             STATUS_USAGE, "there is no sample %d: the data set has %u", sample, set->count);
+    }
+    if (set->paths != NULL) {
+        Image picture;
+        Status status = image_read(set->paths[sample], 3, false, &picture);
+        if (status == STATUS_OK) {
+            status = image_write_png(path, &picture);
+            image_free(&picture);
+        }
+        return (resnet_status)status;
     }
     size_t bytes = (size_t)set->channels * (size_t)set->height * (size_t)set->width;
     Image image = {set->width, set->height, set->channels, set->pixels + (size_t)sample * bytes};

@@ -9,7 +9,7 @@
 
 #include "data/dataset.h"
 #include "data/preprocess.h"
-#include "train/model_file.h"
+#include "weights/model_file.h"
 
 struct resnet_model {
     ModelFile *file;
@@ -27,8 +27,8 @@ resnet_status out_of_memory(const char *what);
 // Draws a fresh model's parameters if nobody did yet; safe from several threads.
 Status model_ready(const resnet_model *model);
 Shape model_input(const resnet_model *model);
-// The normalisation that the model carries, or ImageNet's statistics, as most published weights
-// want.
+// The preprocessing that the model carries, or the preset that most published weights want:
+// "torchvision", and "cifar" for networks of 32x32 images.
 Preprocess model_preprocess(const resnet_model *model);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models: create, load, save, describe.
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,12 @@ static resnet_status model_wrap(Status status, ModelFile *file, uint64_t seed, r
     return RESNET_OK;
 }
 
+static Status read_stride_in(const char *text, StrideIn *out) {
+    return text == NULL || stride_in_parse(text, out)
+               ? STATUS_OK
+               : status_fail(STATUS_USAGE, "stride-in '%s' is neither 1x1 nor 3x3", text);
+}
+
 resnet_status resnet_model_create(const char *name, const resnet_model_options *options,
                                   resnet_model **out) {
     *out = NULL;
@@ -43,19 +50,31 @@ resnet_status resnet_model_create(const char *name, const resnet_model_options *
         return (resnet_status)status_fail(STATUS_USAGE, "shortcut '%s' is none of A, B, C",
                                           options->shortcut);
     }
-    if (options->stride_in != NULL && !stride_in_parse(options->stride_in, &build.stride_in)) {
-        return (resnet_status)status_fail(STATUS_USAGE, "stride-in '%s' is neither 1x1 nor 3x3",
-                                          options->stride_in);
-    }
     ModelFile *file = NULL;
-    Status status = model_file_create(name, &build, &file);
+    Status status = read_stride_in(options->stride_in, &build.stride_in);
+    if (status == STATUS_OK) {
+        status = model_file_create(name, &build, &file);
+    }
     return model_wrap(status, file, options->seed, out);
 }
 
-resnet_status resnet_model_load(const char *path, resnet_model **out) {
+void resnet_load_options_default(resnet_load_options *options) {
+    *options = (resnet_load_options){.model = NULL};
+}
+
+resnet_status resnet_model_load(const char *path, const resnet_load_options *options,
+                                resnet_model **out) {
     *out = NULL;
+    resnet_load_options defaults;
+    resnet_load_options_default(&defaults);
+    options = options != NULL ? options : &defaults;
+    LoadOptions load = {
+        .model = options->model, .preset = options->preset, .labels = options->labels};
     ModelFile *file = NULL;
-    Status status = model_file_load(path, &file);
+    Status status = read_stride_in(options->stride_in, &load.stride_in);
+    if (status == STATUS_OK) {
+        status = model_file_load(path, &load, &file);
+    }
     return model_wrap(status, file, 0, out);
 }
 
@@ -113,19 +132,21 @@ Preprocess model_preprocess(const resnet_model *model) {
     if (model->file->has_preprocess) {
         return model->file->preprocess;
     }
+    // Pictures of that size come from data sets as they are; larger ones are photographs.
     Shape shape = model_input(model);
-    return (Preprocess){
-        .channels = shape.channels,
-        .height = shape.height,
-        .width = shape.width,
-        .mean = {0.485f, 0.456f, 0.406f},
-        .deviation = {0.229f, 0.224f, 0.225f},
-    };
+    Preprocess preprocess;
+    const char *preset = shape.height <= 32 && shape.width <= 32 ? "cifar" : "torchvision";
+    Status known =
+        preprocess_preset(preset, shape.channels, shape.height, shape.width, &preprocess);
+    assert(known == STATUS_OK);
+    (void)known;
+    return preprocess;
 }
 
 void resnet_model_set_normalization(resnet_model *model, const float mean[3], const float std[3]) {
     Preprocess preprocess = model_preprocess(model);
     preprocess.pixel_mean = NULL;
+    preprocess.scale = 0; // byte / 255
     memcpy(preprocess.mean, mean, sizeof preprocess.mean);
     memcpy(preprocess.deviation, std, sizeof preprocess.deviation);
     model->file->preprocess = preprocess;

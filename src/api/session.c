@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sessions: a model ready to run.
+#include "api/session.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/handles.h"
 #include "base/cpu.h"
-#include "data/sample.h"
-#include "formats/npy.h"
-#include "train/evaluate.h"
-
-struct resnet_session {
-    const resnet_model *model;
-    Threads *threads;
-    Network *network;
-    int batch;
-};
 
 void resnet_session_options_default(resnet_session_options *options) {
     *options = (resnet_session_options){.threads = 0, .batch = 1};
+}
+
+void resnet_predict_options_default(resnet_predict_options *options) {
+    *options = (resnet_predict_options){.views = RESNET_VIEWS_CENTER};
 }
 
 static Status session_fill(resnet_session *session, const resnet_session_options *options) {
@@ -59,10 +54,17 @@ resnet_status resnet_session_create(const resnet_model *model,
 
 void resnet_session_free(resnet_session *session) {
     if (session != NULL) {
+        scales_destroy(session->scales);
         network_destroy(session->network);
         threads_destroy(session->threads);
         free(session);
     }
+}
+
+Status session_scales(resnet_session *session) {
+    return session->scales != NULL
+               ? STATUS_OK
+               : scales_create(session->model, session->threads, &session->scales);
 }
 
 resnet_status resnet_session_run(resnet_session *session, const float *images, int count,
@@ -81,69 +83,91 @@ resnet_status resnet_session_run(resnet_session *session, const float *images, i
     return RESNET_OK;
 }
 
-resnet_status resnet_session_predict_file(resnet_session *session, const char *path,
-                                          float *probabilities) {
-    Preprocess preprocess = model_preprocess(session->model);
-    Status status = sample_load(path, &preprocess, network_input(session->network));
-    if (status != STATUS_OK) {
-        return (resnet_status)status;
+// ---- one picture -------------------------------------------------------------------------------
+
+// Crops of one size through the session's own network.
+static Status add_crops(resnet_session *session, const char *name, const Image *picture,
+                        const Preprocess *preprocess, Views views, Explain *explain,
+                        ViewScores *scores) {
+    size_t elements = shape_elements(model_input(session->model));
+    size_t classes = (size_t)scores->classes, count = (size_t)views_count(views);
+    float *images = malloc(count * elements * sizeof *images);
+    float *logits = malloc(count * classes * sizeof *logits);
+    Status status = STATUS_OK;
+    if (images == NULL || logits == NULL) {
+        status = status_fail(STATUS_FAILED, "%s: cannot get memory for its crops", name);
+    } else {
+        StageSink sink = {0};
+        if (explain != NULL) {
+            sink = explain_sink(explain);
+        }
+        status = sample_from_image(name, picture, preprocess, views, explain != NULL ? &sink : NULL,
+                                   images);
     }
+    if (status == STATUS_OK) {
+        resnet_session_run(session, images, (int)count, logits);
+        for (size_t i = 0; i < count; i++) {
+            view_scores_add(scores, logits + i * classes);
+        }
+    }
+    free(images);
+    free(logits);
+    return status;
+}
+
+// The scores of all views of a picture in memory.
+static Status add_views(resnet_session *session, const char *path, const Preprocess *preprocess,
+                        const resnet_predict_options *options, ViewScores *scores) {
+    Views views = options->views == RESNET_VIEWS_TEN_CROP ? VIEWS_TEN_CROP : VIEWS_CENTER;
+    Explain folder, *explain = NULL;
+    if (options->explain != NULL) {
+        TRY(explain_open(options->explain, views_count(views), &folder));
+        explain = &folder;
+    }
+    Image picture;
+    TRY(image_read(path, preprocess->channels, options->exif != 0, &picture));
+    const char *name = image_name(path);
+    Status status = options->views == RESNET_VIEWS_MULTI_SCALE
+                        ? scales_run(session->scales, name, &picture, preprocess, explain, scores)
+                        : add_crops(session, name, &picture, preprocess, views, explain, scores);
+    image_free(&picture);
+    return status;
+}
+
+// The common case: only what the crop shows is decoded, straight to the network.
+static Status predict_center(resnet_session *session, const char *path,
+                             const Preprocess *preprocess, bool exif, float *probabilities) {
+    TRY(sample_load(path, preprocess, VIEWS_CENTER, exif, network_input(session->network)));
     network_forward(session->network, &(PassOptions){.count = 1});
     logits_softmax(network_output(session->network), resnet_model_classes(session->model),
                    probabilities);
-    return RESNET_OK;
+    return STATUS_OK;
 }
 
-static Status session_evaluate(resnet_session *session, const Dataset *set, const char *logits_path,
-                               float *logits, resnet_evaluation *out) {
+static Status predict_file(resnet_session *session, const char *path,
+                           const resnet_predict_options *options, float *probabilities) {
     Preprocess preprocess = model_preprocess(session->model);
-    LoaderOptions options = {.batch = session->batch, .workers = 1, .ahead = LOADER_AHEAD};
-    Loader *loader = NULL;
-    TRY(loader_create(set, &preprocess, &options, &loader));
-    double start = clock_seconds();
-    Evaluation evaluation;
-    evaluate_run(session->network, loader, logits, &evaluation);
-    double seconds = clock_seconds() - start;
-    loader_destroy(loader);
-    double samples = evaluation.samples > 0 ? (double)evaluation.samples : 1;
-    *out = (resnet_evaluation){
-        .samples = (int)evaluation.samples,
-        .correct = (int)evaluation.correct,
-        .correct5 = (int)evaluation.correct5,
-        .top1 = 100 * (double)evaluation.correct / samples,
-        .top5 = 100 * (double)evaluation.correct5 / samples,
-        .loss = evaluation.loss,
-        .seconds = seconds,
-        .images_per_second = seconds > 0 ? samples / seconds : 0,
-    };
-    if (logits_path == NULL) {
-        return STATUS_OK;
+    if (options->views == RESNET_VIEWS_CENTER && options->explain == NULL) {
+        return predict_center(session, path, &preprocess, options->exif != 0, probabilities);
     }
-    int64_t dims[2] = {evaluation.samples, resnet_model_classes(session->model)};
-    return npy_write(logits_path, logits, dims, 2);
+    if (options->views == RESNET_VIEWS_MULTI_SCALE) {
+        TRY(session_scales(session));
+    }
+    ViewScores scores;
+    TRY(view_scores_create(resnet_model_classes(session->model), &scores));
+    Status status = add_views(session, path, &preprocess, options, &scores);
+    for (int c = 0; c < scores.classes && status == STATUS_OK; c++) {
+        probabilities[c] = (float)(scores.sum[c] / scores.views);
+    }
+    view_scores_destroy(&scores);
+    return status;
 }
 
-resnet_status resnet_session_evaluate(resnet_session *session, const resnet_data *data,
-                                      const char *logits_path, resnet_evaluation *out) {
-    const Dataset *set = data->dataset;
-    int classes = resnet_model_classes(session->model);
-    Shape input = model_input(session->model);
-    if (set->channels != input.channels || set->height != input.height ||
-        set->width != input.width || set->classes != classes) {
-        return (resnet_status)status_fail(
-            STATUS_FAILED,
-            "the weights are for %d classes of %dx%dx%d images, but %s has %d classes of %dx%dx%d",
-            classes, input.channels, input.height, input.width, set->name, set->classes,
-            set->channels, set->height, set->width);
-    }
-    float *logits = NULL;
-    if (logits_path != NULL) {
-        logits = malloc((size_t)set->count * (size_t)classes * sizeof(float) + 1);
-        if (logits == NULL) {
-            return out_of_memory("the logits");
-        }
-    }
-    Status status = session_evaluate(session, set, logits_path, logits, out);
-    free(logits);
-    return (resnet_status)status;
+resnet_status resnet_session_predict_file(resnet_session *session, const char *path,
+                                          const resnet_predict_options *options,
+                                          float *probabilities) {
+    resnet_predict_options defaults;
+    resnet_predict_options_default(&defaults);
+    return (resnet_status)predict_file(session, path, options != NULL ? options : &defaults,
+                                       probabilities);
 }

@@ -6,12 +6,17 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "data/photographs.h"
 #include "data/sources.h"
 
 // ---- opening -----------------------------------------------------------------------------------
 
-// "KIND:DIR" into its row and its folder (which points into spec).
-static Status parse_spec(const char *spec, const Source **source, const char **folder) {
+static bool is_kind(const char *spec, const char *colon, const char *kind) {
+    return strlen(kind) == (size_t)(colon - spec) && memcmp(spec, kind, strlen(kind)) == 0;
+}
+
+// "KIND:DIR" into what is after the colon and its row, which photographs have none of.
+static Status parse_spec(const char *spec, const Source **source, const char **place) {
     char known[256];
     source_list(known, sizeof known);
     const char *colon = strchr(spec, ':');
@@ -20,14 +25,15 @@ static Status parse_spec(const char *spec, const Source **source, const char **f
                            spec, known);
     }
     *source = source_find(spec, (size_t)(colon - spec));
-    *folder = colon + 1;
-    if (*source == NULL) {
+    *place = colon + 1;
+    if (*source == NULL && !is_kind(spec, colon, "folder") && !is_kind(spec, colon, "list")) {
         return status_fail(STATUS_USAGE, "data '%s' is of unknown kind '%.*s', expected %s", spec,
                            (int)(colon - spec), spec, known);
     }
-    if (**folder == '\0') {
+    if (**place == '\0') {
         return status_fail(STATUS_USAGE,
-                           "data '%s' has no folder after ':', expected KIND:DIR with KIND %s",
+                           "data '%s' has no folder or file after ':', expected KIND:DIR with KIND "
+                           "%s",
                            spec, known);
     }
     return STATUS_OK;
@@ -158,10 +164,8 @@ static Status set_names(Arena *arena, const Source *source, const char *folder, 
 
 // ---- the public functions ----------------------------------------------------------------------
 
-static Status open_in(Arena *arena, const char *spec, Split split, Dataset *out) {
-    const Source *source = NULL;
-    const char *folder = NULL;
-    TRY(parse_spec(spec, &source, &folder));
+static Status open_in_memory(Arena *arena, const Source *source, const char *folder, Split split,
+                             Dataset *out) {
     TRY(find_folder(arena, source, split, &folder));
     DataFile files[SOURCE_FILES_MAX] = {0};
     int count;
@@ -176,6 +180,18 @@ static Status open_in(Arena *arena, const char *spec, Split split, Dataset *out)
     out->name = source->name;
     out->classes = source->classes;
     return set_names(arena, source, folder, out);
+}
+
+static Status open_in(Arena *arena, const char *spec, Split split, Dataset *out) {
+    const Source *source = NULL;
+    const char *place = NULL;
+    TRY(parse_spec(spec, &source, &place));
+    if (source != NULL) {
+        return open_in_memory(arena, source, place, split, out);
+    }
+    bool folder = spec[0] == 'f';
+    out->name = folder ? "folder" : "list";
+    return folder ? folder_open(place, split, out) : list_open(place, out);
 }
 
 Status dataset_open(const char *spec, Split split, Dataset **out) {
@@ -204,6 +220,7 @@ void dataset_close(Dataset *dataset) {
     block_free(dataset->pixels);
     block_free(dataset->labels);
     free(dataset->class_names);
+    free(dataset->paths);
     free(dataset);
 }
 

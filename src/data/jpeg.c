@@ -22,7 +22,8 @@ typedef struct Reader {
     struct jpeg_decompress_struct jpeg;
     const char *name;
     size_t size;
-    Image *out;
+    Wish wish;
+    Part *out;
 } Reader;
 
 static void refuse(j_common_ptr jpeg) {
@@ -92,8 +93,34 @@ static Status prepare(Reader *reader) {
         return status_fail(STATUS_FAILED, "%s: has %zu bytes, too few for its %ux%u pixels",
                            reader->name, reader->size, jpeg->image_width, jpeg->image_height);
     }
-    return image_allocate(reader->name, jpeg->image_width, jpeg->image_height,
-                          components == 1 ? 1 : 3, reader->out);
+    return image_check(reader->name, jpeg->image_width, jpeg->image_height);
+}
+
+// The part to decode: what is wished, in whole columns of coded units with one more on either side,
+// beyond which upsampling does not reach. Several scans are decoded whole: where they stop short of
+// full precision, the library smooths over more than that.
+static Status choose_part(Reader *reader, JDIMENSION *rows) {
+    struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+    int width = (int)jpeg->output_width, height = (int)jpeg->output_height;
+    Part *part = reader->out;
+    *part = (Part){.width = width, .height = height};
+    *rows = jpeg->output_height;
+    if (reader->wish.want != NULL && !jpeg_has_multiple_scans(jpeg)) {
+        Window window = reader->wish.want(reader->wish.context, width, height);
+        int unit = jpeg->max_h_samp_factor * DCTSIZE;
+        int left = window.left > unit ? window.left - unit : 0;
+        int end = window.left + window.width;
+        end = width - end > unit ? end + unit : width;
+        JDIMENSION from = (JDIMENSION)left, count = (JDIMENSION)(end - left);
+        if (end - left < width) {
+            jpeg_crop_scanline(jpeg, &from, &count);
+        }
+        part->left = (int)from;
+        part->top = window.top;
+        *rows = (JDIMENSION)window.height;
+    }
+    return image_allocate(reader->name, jpeg->output_width, *rows,
+                          jpeg->num_components == 1 ? 1 : 3, &part->image);
 }
 
 static Status read_guarded(Reader *reader, const uint8_t *bytes) {
@@ -108,25 +135,40 @@ static Status read_guarded(Reader *reader, const uint8_t *bytes) {
     reader->progress.progress_monitor = count_scans;
     jpeg->progress = &reader->progress;
     jpeg_start_decompress(jpeg);
+    JDIMENSION rows;
+    TRY(choose_part(reader, &rows));
     size_t width = jpeg->output_width;
-    size_t row_bytes = width * (size_t)reader->out->channels;
-    JSAMPARRAY cmyk = NULL; // freed with the decoder
-    if (jpeg->output_components == 4) {
-        cmyk = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, (JDIMENSION)(width * 4), 1);
+    size_t row_bytes = width * (size_t)reader->out->image.channels;
+    JSAMPARRAY spare =
+        NULL; // for a row of inks, or one that nobody asked for; freed with the decoder
+    if (jpeg->output_components == 4 || rows < jpeg->output_height) {
+        JDIMENSION samples = (JDIMENSION)(width * (size_t)jpeg->output_components);
+        spare = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, samples, 1);
     }
-    while (jpeg->output_scanline < jpeg->output_height) {
-        JSAMPROW row = reader->out->pixels + jpeg->output_scanline * row_bytes;
-        jpeg_read_scanlines(jpeg, cmyk != NULL ? cmyk : &row, 1);
-        if (cmyk != NULL) {
-            cmyk_to_rgb(cmyk[0], width, row);
+    if (reader->out->top > 0) {
+        jpeg_skip_scanlines(jpeg, (JDIMENSION)reader->out->top);
+    }
+    for (JDIMENSION y = 0; y < rows; y++) {
+        JSAMPROW row = reader->out->image.pixels + y * row_bytes;
+        jpeg_read_scanlines(jpeg, jpeg->output_components == 4 ? spare : &row, 1);
+        if (jpeg->output_components == 4) {
+            cmyk_to_rgb(spare[0], width, row);
         }
+    }
+    // The last row makes the library look at all rows before it, so that no damage goes unseen.
+    JDIMENSION left = jpeg->output_height - jpeg->output_scanline;
+    if (left > 1) {
+        jpeg_skip_scanlines(jpeg, left - 1);
+    }
+    if (left > 0) {
+        jpeg_read_scanlines(jpeg, spare, 1);
     }
     jpeg_finish_decompress(jpeg);
     return STATUS_OK;
 }
 
-Status jpeg_decode(const char *name, const uint8_t *bytes, size_t size, Image *out) {
-    Reader reader = {.name = name, .size = size, .out = out};
+Status jpeg_decode(const char *name, const uint8_t *bytes, size_t size, Wish wish, Part *out) {
+    Reader reader = {.name = name, .size = size, .wish = wish, .out = out};
     reader.jpeg.err = jpeg_std_error(&reader.errors);
     reader.errors.error_exit = refuse;
     reader.errors.emit_message = weigh_warning;

@@ -4,12 +4,14 @@
 //     ... n-1 | n held by the caller | n+1 ... n+ahead: being made or ready | not yet allowed
 //
 // Workers take numbers in order, each with its list of samples, under the one mutex; so a single
-// permutation serves, made by whoever takes the first batch of an epoch. A batch's content depends
-// on its list alone, so it doesn't matter who makes it or when.
+// permutation serves, made by whoever takes the first batch of an epoch. A worker fills all of a
+// batch, or with photographs one sample of the latest batch taken. A batch's content depends on its
+// list alone, so it doesn't matter who makes it or when.
 #include "data/loader.h"
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,18 +23,25 @@ typedef struct Slot {
     float *pixels;
     int32_t *labels;
     uint32_t *index;
+    // Photographs: [batch] NULL or a text in sentences[batch][SENTENCE_BYTES]; else NULL.
+    const char **failures;
+    char *sentences;
     int count;
+    int given, filled; // samples that workers took, and made
     uint64_t epoch;
     bool ready;
 } Slot;
+
+enum { SENTENCE_BYTES = 1024 }; // the longest that status_fail() keeps
 
 struct Loader {
     const Dataset *dataset;
     const Preprocess *preprocess;
     LoaderOptions options;
-    int batches;       // in an epoch
-    int batch_samples; // in a full batch
-    size_t sample_values;
+    int batches;          // in an epoch
+    int batch_samples;    // in a full batch
+    size_t sample_values; // all views
+    int unit;             // samples that a worker takes at once
 
     pthread_mutex_t mutex; // guards everything below, except a slot's arrays while it is filled
     pthread_cond_t work;   // a slot came free, or the loader ends
@@ -41,7 +50,8 @@ struct Loader {
     int thread_count;
     bool seeking; // no batch may be taken (also before the first seek)
     bool stop;
-    int filling;              // batches that workers are making
+    int filling;              // workers that are making samples
+    Slot *open;               // the latest taken, while samples are left to give; or NULL
     uint64_t taken, returned; // batches since the last seek
     uint64_t epoch;           // of the next batch to take
     int batch;
@@ -62,6 +72,7 @@ static Slot *take(Loader *loader) {
     uint32_t left = samples - first;
     slot->count = left < (uint32_t)loader->batch_samples ? (int)left : loader->batch_samples;
     slot->epoch = loader->epoch;
+    slot->given = slot->filled = 0;
     if (loader->options.shuffle) {
         if (!loader->order_made || loader->order_epoch != loader->epoch) {
             random_permutation(loader->order, samples, loader->options.seed, RANDOM_ORDER,
@@ -82,43 +93,85 @@ static Slot *take(Loader *loader) {
     return slot;
 }
 
-static void fill(const Loader *loader, Slot *slot) {
+static void fill_photograph(const Loader *loader, Slot *slot, int i, float *pixels) {
+    const char *path = loader->dataset->paths[slot->index[i]];
+    const LoaderOptions *options = &loader->options;
+    slot->failures[i] = NULL;
+    if (sample_load(path, loader->preprocess, options->views, options->exif, pixels) != STATUS_OK) {
+        char *sentence = slot->sentences + (size_t)i * SENTENCE_BYTES;
+        snprintf(sentence, SENTENCE_BYTES, "%s", status_message());
+        slot->failures[i] = sentence;
+        memset(pixels, 0, loader->sample_values * sizeof *pixels);
+    }
+}
+
+static void fill(const Loader *loader, Slot *slot, int begin, int count) {
     const Dataset *dataset = loader->dataset;
-    for (int i = 0; i < slot->count; i++) {
+    for (int i = begin; i < begin + count; i++) {
         uint32_t sample = slot->index[i];
+        float *pixels = slot->pixels + (size_t)i * loader->sample_values;
         slot->labels[i] = dataset->labels[sample];
-        preprocess_sample(loader->preprocess, &loader->options.augment, loader->options.seed,
-                          slot->epoch, sample, dataset->pixels + sample * loader->sample_values,
-                          slot->pixels + (size_t)i * loader->sample_values);
+        if (dataset->paths != NULL) {
+            fill_photograph(loader, slot, i, pixels);
+        } else {
+            preprocess_sample(loader->preprocess, &loader->options.augment, loader->options.seed,
+                              slot->epoch, sample, dataset->pixels + sample * loader->sample_values,
+                              pixels);
+        }
+    }
+}
+
+static bool has_work(const Loader *loader) {
+    return !loader->seeking && (loader->open != NULL ||
+                                loader->taken < loader->returned + (uint64_t)loader->options.ahead);
+}
+
+// Takes samples and makes them; the mutex is held but in between.
+static void work(Loader *loader) {
+    Slot *slot = loader->open != NULL ? loader->open : take(loader);
+    int begin = slot->given, left = slot->count - begin;
+    int count = left < loader->unit ? left : loader->unit;
+    slot->given += count;
+    loader->open = slot->given < slot->count ? slot : NULL;
+    loader->filling++;
+    pthread_mutex_unlock(&loader->mutex);
+    fill(loader, slot, begin, count);
+    pthread_mutex_lock(&loader->mutex);
+    slot->filled += count;
+    slot->ready = slot->filled == slot->count;
+    loader->filling--;
+    if (slot->ready || loader->seeking) {
+        pthread_cond_signal(&loader->done);
     }
 }
 
 static void *worker_main(void *argument) {
     Loader *loader = argument;
     pthread_mutex_lock(&loader->mutex);
-    for (;;) {
-        while (!loader->stop &&
-               (loader->seeking ||
-                loader->taken >= loader->returned + (uint64_t)loader->options.ahead)) {
+    while (!loader->stop) {
+        if (has_work(loader)) {
+            work(loader);
+        } else {
             pthread_cond_wait(&loader->work, &loader->mutex);
         }
-        if (loader->stop) {
-            break;
-        }
-        Slot *slot = take(loader);
-        loader->filling++;
-        pthread_mutex_unlock(&loader->mutex);
-        fill(loader, slot);
-        pthread_mutex_lock(&loader->mutex);
-        slot->ready = true;
-        loader->filling--;
-        pthread_cond_signal(&loader->done);
     }
     pthread_mutex_unlock(&loader->mutex);
     return NULL;
 }
 
 // ---- the public functions ----------------------------------------------------------------------
+
+static Status check_photographs(const Preprocess *preprocess, const LoaderOptions *options) {
+    if (preprocess->channels != 1 && preprocess->channels != 3) {
+        return status_fail(STATUS_FAILED,
+                           "photographs have 1 or 3 channels, but %d are expected of them",
+                           preprocess->channels);
+    }
+    if (options->augment.pad > 0 || options->augment.flip) {
+        return status_fail(STATUS_USAGE, "photographs are read as they are, without augmentation");
+    }
+    return STATUS_OK;
+}
 
 static Status check(const Dataset *dataset, const Preprocess *preprocess,
                     const LoaderOptions *options) {
@@ -137,8 +190,10 @@ static Status check(const Dataset *dataset, const Preprocess *preprocess,
         return status_fail(STATUS_USAGE, "augmentation pads by %d pixels, expected 0 to 1024",
                            options->augment.pad);
     }
-    if (preprocess->channels != dataset->channels || preprocess->height != dataset->height ||
-        preprocess->width != dataset->width) {
+    if (dataset->paths != NULL) {
+        TRY(check_photographs(preprocess, options));
+    } else if (preprocess->channels != dataset->channels || preprocess->height != dataset->height ||
+               preprocess->width != dataset->width) {
         return status_fail(STATUS_FAILED, "%s has images of %dx%dx%d, expected %dx%dx%d",
                            dataset->name, dataset->channels, dataset->height, dataset->width,
                            preprocess->channels, preprocess->height, preprocess->width);
@@ -150,27 +205,37 @@ static Status check(const Dataset *dataset, const Preprocess *preprocess,
     return STATUS_OK;
 }
 
+static Status allocate_slot(const Loader *loader, Slot *slot) {
+    size_t samples = (size_t)loader->batch_samples;
+    void *block;
+    TRY(block_alloc(samples * loader->sample_values * sizeof(float), "a batch's pixels", &block));
+    slot->pixels = block;
+    TRY(block_alloc(samples * sizeof(int32_t), "a batch's labels", &block));
+    slot->labels = block;
+    TRY(block_alloc(samples * sizeof(uint32_t), "a batch's sample numbers", &block));
+    slot->index = block;
+    if (loader->dataset->paths != NULL) {
+        TRY(block_alloc(samples * sizeof *slot->failures, "a batch's failures", &block));
+        slot->failures = block;
+        TRY(block_alloc(samples * SENTENCE_BYTES, "a batch's failures", &block));
+        slot->sentences = block;
+    }
+    return STATUS_OK;
+}
+
 static Status allocate(Loader *loader) {
     const LoaderOptions *options = &loader->options;
-    size_t samples = (size_t)loader->batch_samples;
     loader->slots = calloc((size_t)loader->slot_count, sizeof *loader->slots);
     loader->threads = calloc((size_t)options->workers + 1, sizeof *loader->threads);
     if (loader->slots == NULL || loader->threads == NULL) {
         return status_fail(STATUS_FAILED, "cannot get memory for a loader of %d batches",
                            loader->slot_count);
     }
-    void *block;
     for (int i = 0; i < loader->slot_count; i++) {
-        Slot *slot = &loader->slots[i];
-        TRY(block_alloc(samples * loader->sample_values * sizeof(float), "a batch's pixels",
-                        &block));
-        slot->pixels = block;
-        TRY(block_alloc(samples * sizeof(int32_t), "a batch's labels", &block));
-        slot->labels = block;
-        TRY(block_alloc(samples * sizeof(uint32_t), "a batch's sample numbers", &block));
-        slot->index = block;
+        TRY(allocate_slot(loader, &loader->slots[i]));
     }
     if (options->shuffle) {
+        void *block;
         TRY(block_alloc(loader->dataset->count * sizeof(uint32_t), "the order of the samples",
                         &block));
         loader->order = block;
@@ -212,7 +277,12 @@ Status loader_create(const Dataset *dataset, const Preprocess *preprocess,
         loader->batches++;
     }
     loader->sample_values =
-        (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
+        (size_t)preprocess->height * (size_t)preprocess->width * (size_t)preprocess->channels;
+    loader->unit = loader->batch_samples;
+    if (dataset->paths != NULL) {
+        loader->sample_values *= (size_t)views_count(options->views);
+        loader->unit = 1;
+    }
     loader->slot_count = options->workers == 0 ? 1 : options->ahead + 1;
     loader->seeking = true;
     pthread_mutex_init(&loader->mutex, NULL);
@@ -245,6 +315,8 @@ void loader_destroy(Loader *loader) {
         block_free(loader->slots[i].pixels);
         block_free(loader->slots[i].labels);
         block_free(loader->slots[i].index);
+        block_free(loader->slots[i].failures);
+        block_free(loader->slots[i].sentences);
     }
     block_free(loader->order);
     free(loader->slots);
@@ -267,6 +339,7 @@ void loader_seek(Loader *loader, uint64_t epoch, int batch) {
     for (int i = 0; i < loader->slot_count; i++) {
         loader->slots[i].ready = false;
     }
+    loader->open = NULL;
     loader->taken = loader->returned = 0;
     loader->epoch = epoch;
     loader->batch = batch;
@@ -280,9 +353,10 @@ void loader_next(Loader *loader, Batch *out) {
     assert(!loader->seeking); // loader_seek() was called before
     Slot *slot = &loader->slots[loader->returned++ % (uint64_t)loader->slot_count];
     if (loader->options.workers == 0) {
-        fill(loader, take(loader));
+        take(loader);
+        fill(loader, slot, 0, slot->count);
     } else {
-        pthread_cond_signal(&loader->work); // the batch that the caller held is free
+        pthread_cond_broadcast(&loader->work); // the batch that the caller held is free
         while (!slot->ready) {
             pthread_cond_wait(&loader->done, &loader->mutex);
         }
@@ -293,6 +367,7 @@ void loader_next(Loader *loader, Batch *out) {
         .pixels = slot->pixels,
         .labels = slot->labels,
         .index = slot->index,
+        .failures = slot->failures,
         .count = slot->count,
     };
 }

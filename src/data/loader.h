@@ -4,7 +4,7 @@
 #define RESNET_DATA_LOADER_H
 
 #include "data/dataset.h"
-#include "data/preprocess.h"
+#include "data/sample.h"
 
 // Enough to hide a batch's preparation behind a step.
 enum { LOADER_AHEAD = 2 };
@@ -17,18 +17,26 @@ typedef struct LoaderOptions {
     uint64_t seed;
     int workers; // threads that prepare batches; 0: in loader_next() itself
     int ahead;   // batches prepared ahead, at least 1
+    // Photographs only, which cannot be augmented otherwise.
+    Views views; // of each picture
+    bool exif;   // turn pictures as their EXIF orientation says
 } LoaderOptions;
 
 typedef struct Batch {
-    const float *pixels;   // [count][height][width][channels]
+    const float *pixels;   // [count][views][height][width][channels]
     const int32_t *labels; // [count]
     const uint32_t *index; // [count] sample numbers in the dataset
+    // [count] for photographs: NULL, or why that picture could not be read, one sentence (its
+    // pixels are zeros then). The array itself is NULL for data in memory.
+    const char *const *failures;
     int count;
 } Batch;
 
 typedef struct Loader Loader;
 
-// dataset and preprocess must outlive the loader.
+// dataset and preprocess must outlive the loader. Of data in memory a worker makes a batch at a
+// time; of photographs a sample, so that several work at the batch that is needed next. A worker
+// holds one decoded picture at most (data/decoders.h has the limit).
 Status loader_create(const Dataset *dataset, const Preprocess *preprocess,
                      const LoaderOptions *options, Loader **out);
 void loader_destroy(Loader *loader);

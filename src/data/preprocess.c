@@ -24,17 +24,27 @@ typedef struct Row {
     int step;            // floats from one pixel to the next: -channels when flipped
 } Row;
 
+// By the picture's channels, of which the network's first is the last one with `bgr`.
 typedef struct Tables {
-    float value[3][256]; // normalised, or byte / 255 alone with a per-pixel mean
+    float value[3][256]; // normalised, or byte * scale alone with a per-pixel mean
     float deviation[3];
+    int place[3]; // where a channel goes
 } Tables;
+
+// byte / 255 is not byte * (1 / 255): PyTorch divides.
+static float scaled(const Preprocess *preprocess, int byte) {
+    float scale = preprocess->scale;
+    return scale == 0 || scale == 1.0F / 255 ? (float)byte / 255 : (float)byte * scale;
+}
 
 static void make_tables(const Preprocess *preprocess, Tables *tables) {
     for (int c = 0; c < preprocess->channels; c++) {
-        float mean = preprocess->mean[c], deviation = preprocess->deviation[c];
+        int place = preprocess->bgr ? preprocess->channels - 1 - c : c;
+        float mean = preprocess->mean[place], deviation = preprocess->deviation[place];
+        tables->place[c] = place;
         tables->deviation[c] = deviation;
         for (int byte = 0; byte < 256; byte++) {
-            tables->value[c][byte] = (float)byte / 255;
+            tables->value[c][byte] = scaled(preprocess, byte);
         }
         if (preprocess->pixel_mean == NULL) {
             for (int byte = 0; byte < 256; byte++) {
@@ -49,7 +59,7 @@ static inline void fill_row(const Tables *tables, Row row, int channels) {
     if (row.mean == NULL) {
         for (int x = 0; x < row.count; x++) {
             for (int c = 0; c < channels; c++) {
-                row.to[c] = tables->value[c][row.from[c]];
+                row.to[tables->place[c]] = tables->value[c][row.from[c]];
             }
             row.from += channels;
             row.to += row.step;
@@ -58,7 +68,9 @@ static inline void fill_row(const Tables *tables, Row row, int channels) {
     }
     for (int x = 0; x < row.count; x++) {
         for (int c = 0; c < channels; c++) {
-            row.to[c] = (tables->value[c][row.from[c]] - row.mean[c]) / tables->deviation[c];
+            int place = tables->place[c];
+            float value = tables->value[c][row.from[c]];
+            row.to[place] = (value - row.mean[place]) / tables->deviation[c];
         }
         row.from += channels;
         row.mean += channels;

@@ -7,13 +7,28 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "data/image.h"
 
-// value = (byte / 255 - mean) / deviation; travels with the weights.
+// From a picture to the network's input; travels with the weights. Pictures of data sets in memory
+// have the network's size already and skip the first two steps.
+//
+//     decode -> resize the short side -> cut out the centre -> (byte * scale - mean) / deviation
 typedef struct Preprocess {
     int channels, height, width;
-    float mean[3], deviation[3]; // in units of [0, 1]; deviation 1 with a per-pixel mean
+    // Short side before the crop (torchvision: 256 for 224). 0: the crop's own short side.
+    int resize;
+    Interpolation interpolation; // Pillow's, with antialias
+    bool bgr;                    // channels in the order blue, green, red (Caffe)
+    float scale;                 // 1/255, or 1 (Caffe); 0 reads as 1/255
+    float mean[3], deviation[3]; // in units of byte * scale, in the network's order of channels
     float *pixel_mean;           // [height][width][channels], or NULL: mean[] holds for every pixel
 } Preprocess;
+
+// Presets by name for a network of that input: "torchvision" (resize 256/224 of the crop, bilinear,
+// ImageNet mean and deviation), "torchvision-v2" (232/224), "timm" (crop_pct 0.95, bicubic),
+// "caffe" (256/224, bilinear, BGR, scale 1, mean 103.939 116.779 123.68), "cifar" (no resize beyond
+// the crop, ImageNet mean and deviation). STATUS_USAGE with a list for an unknown name.
+Status preprocess_preset(const char *name, int channels, int height, int width, Preprocess *out);
 
 // Pad by `pad` zero pixels (after normalisation zero: the mean), random crop back, random flip.
 typedef struct Augment {
@@ -21,8 +36,8 @@ typedef struct Augment {
     bool flip; // left-right, probability 1/2
 } Augment;
 
-// Writes one sample [height][width][channels]. `augment` NULL: as it is. Draws are functions of
-// (seed, epoch, sample) alone.
+// Writes one sample [height][width][channels] from RGB or grey pixels. `augment` NULL: as it is.
+// Draws are functions of (seed, epoch, sample) alone.
 void preprocess_sample(const Preprocess *preprocess, const Augment *augment, uint64_t seed,
                        uint64_t epoch, uint64_t sample, const uint8_t *pixels, float *out);
 

@@ -97,7 +97,9 @@ const Source *source_find(const char *name, size_t length) {
 void source_list(char *text, size_t size) {
     size_t used = 0;
     for (int i = 0; i < COUNT(sources) && used < size; i++) {
-        const char *separator = i == 0 ? "" : i + 1 < COUNT(sources) ? ", " : " or ";
-        used += (size_t)snprintf(text + used, size - used, "%s%s", separator, sources[i].name);
+        used += (size_t)snprintf(text + used, size - used, "%s, ", sources[i].name);
+    }
+    if (used < size) {
+        snprintf(text + used, size - used, "folder or list");
     }
 }

@@ -35,7 +35,7 @@ struct Source {
 
 // NULL when there is no such source.
 const Source *source_find(const char *name, size_t length);
-// "cifar10, cifar100, ... or fashion-mnist": for sentences, cut to `size`.
+// "cifar10, cifar100, ..., folder or list": for sentences, cut to `size`.
 void source_list(char *text, size_t size);
 
 // Rows of label bytes and 1024 red, 1024 green, 1024 blue bytes; any number of files.

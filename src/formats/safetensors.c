@@ -16,53 +16,17 @@
 
 #include "formats/json_walk.h"
 #include "formats/tensor_entry.h"
+#include "formats/tensor_list.h"
+#include "formats/text.h"
 
 enum { LENGTH_BYTES = 8 };
 
 struct Safetensors {
     FileBytes map; // empty when the bytes are someone else's
-    Arena *arena;  // names and metadata
-    Tensor *tensors;
-    const Tensor **by_name;
-    MetaEntry *metadata;
-    int count, capacity, metadata_count, metadata_capacity;
+    TensorList list;
     const unsigned char *buffer;
     size_t buffer_size;
 };
-
-// The array with room for one more element, at least; NULL when memory is out.
-static void *reserve(void *elements, int count, int *capacity, size_t element_size) {
-    if (count < *capacity) {
-        return elements;
-    }
-    int larger = *capacity + *capacity / 2 + 16;
-    void *moved = reallocarray(elements, (size_t)larger, element_size);
-    if (moved != NULL) {
-        *capacity = larger;
-    }
-    return moved;
-}
-
-static Status add_metadata(Safetensors *file, MetaEntry entry) {
-    MetaEntry *metadata =
-        reserve(file->metadata, file->metadata_count, &file->metadata_capacity, sizeof *metadata);
-    if (metadata == NULL) {
-        return status_fail(STATUS_FAILED, "out of memory");
-    }
-    file->metadata = metadata;
-    file->metadata[file->metadata_count++] = entry;
-    return STATUS_OK;
-}
-
-static Status add_tensor(Safetensors *file, Tensor tensor) {
-    Tensor *tensors = reserve(file->tensors, file->count, &file->capacity, sizeof *tensors);
-    if (tensors == NULL) {
-        return status_fail(STATUS_FAILED, "out of memory");
-    }
-    file->tensors = tensors;
-    file->tensors[file->count++] = tensor;
-    return STATUS_OK;
-}
 
 static Status read_metadata(Safetensors *file, JsonSpan object) {
     if (object.text[0] != '{') {
@@ -77,7 +41,7 @@ static Status read_metadata(Safetensors *file, JsonSpan object) {
         MetaEntry entry;
         JsonSpan value;
         bool more;
-        TRY(json_walk_next(&walk, file->arena, &more, &entry.key, &value));
+        TRY(json_walk_next(&walk, file->list.arena, &more, &entry.key, &value));
         if (!more) {
             return STATUS_OK;
         }
@@ -85,8 +49,8 @@ static Status read_metadata(Safetensors *file, JsonSpan object) {
             return status_fail(STATUS_FAILED, "metadata \"%.*s\": is no string, expected one",
                                SHOWN(entry.key));
         }
-        TRY(json_walk_string(value, file->arena, &entry.value));
-        TRY(add_metadata(file, entry));
+        TRY(json_walk_string(value, file->list.arena, &entry.value));
+        TRY(tensor_list_add_metadata(&file->list, entry));
     }
 }
 
@@ -98,14 +62,14 @@ static Status read_header(Safetensors *file, JsonSpan header) {
         const char *key;
         JsonSpan value;
         bool more;
-        TRY(json_walk_next(&walk, file->arena, &more, &key, &value));
+        TRY(json_walk_next(&walk, file->list.arena, &more, &key, &value));
         if (!more) {
             return STATUS_OK;
         }
         if (strcmp(key, "__metadata__") != 0) {
             Tensor tensor;
             TRY(tensor_entry_read(value, key, file->buffer, file->buffer_size, &tensor));
-            TRY(add_tensor(file, tensor));
+            TRY(tensor_list_add(&file->list, tensor));
         } else if (metadata_seen) {
             return status_fail(STATUS_FAILED, "\"__metadata__\" is there twice, expected once");
         } else {
@@ -128,21 +92,14 @@ static int compare_offsets(const void *left, const void *right) {
     return strcmp(a->name, b->name);
 }
 
-static int compare_names(const void *left, const void *right) {
-    return strcmp((*(const Tensor *const *)left)->name, (*(const Tensor *const *)right)->name);
-}
-
-static int compare_keys(const void *left, const void *right) {
-    return strcmp(((const MetaEntry *)left)->key, ((const MetaEntry *)right)->key);
-}
-
 static Status check_cover(const Safetensors *file) {
+    const TensorList *list = &file->list;
     size_t end = 0;
-    for (int i = 0; i < file->count; i++) {
-        const Tensor *tensor = &file->tensors[i];
+    for (int i = 0; i < list->count; i++) {
+        const Tensor *tensor = &list->tensors[i];
         size_t begin = (size_t)((const unsigned char *)tensor->data - file->buffer);
         if (begin != end) {
-            const char *before = i == 0 ? "the buffer begins" : file->tensors[i - 1].name;
+            const char *before = i == 0 ? "the buffer begins" : list->tensors[i - 1].name;
             return status_fail(STATUS_FAILED,
                                "tensor \"%.*s\": begins at byte %zu of the buffer, expected %zu, "
                                "where %s%.*s%s (%s)",
@@ -159,34 +116,11 @@ static Status check_cover(const Safetensors *file) {
 }
 
 // Orders the tensors by offset and, apart, by name; the metadata by key.
-static Status order(Safetensors *file) {
-    if (file->count > 0) {
-        qsort(file->tensors, (size_t)file->count, sizeof *file->tensors, compare_offsets);
-        file->by_name = calloc((size_t)file->count, sizeof(Tensor *));
-        if (file->by_name == NULL) {
-            return status_fail(STATUS_FAILED, "out of memory");
-        }
-        for (int i = 0; i < file->count; i++) {
-            file->by_name[i] = &file->tensors[i];
-        }
-        qsort(file->by_name, (size_t)file->count, sizeof(Tensor *), compare_names);
+static Status order(TensorList *list) {
+    if (list->count > 0) {
+        qsort(list->tensors, (size_t)list->count, sizeof *list->tensors, compare_offsets);
     }
-    for (int i = 1; i < file->count; i++) {
-        if (strcmp(file->by_name[i - 1]->name, file->by_name[i]->name) == 0) {
-            return status_fail(STATUS_FAILED, "tensor \"%.*s\": is there twice, expected once",
-                               SHOWN(file->by_name[i]->name));
-        }
-    }
-    if (file->metadata_count > 0) {
-        qsort(file->metadata, (size_t)file->metadata_count, sizeof *file->metadata, compare_keys);
-    }
-    for (int i = 1; i < file->metadata_count; i++) {
-        if (strcmp(file->metadata[i - 1].key, file->metadata[i].key) == 0) {
-            return status_fail(STATUS_FAILED, "metadata \"%.*s\": is there twice, expected once",
-                               SHOWN(file->metadata[i].key));
-        }
-    }
-    return STATUS_OK;
+    return tensor_list_finish(list, false);
 }
 
 static Status read_all(Safetensors *file, const unsigned char *bytes, size_t size) {
@@ -214,36 +148,23 @@ static Status read_all(Safetensors *file, const unsigned char *bytes, size_t siz
     file->buffer_size = size - LENGTH_BYTES - (size_t)header_size;
     TRY(read_header(
         file, (JsonSpan){.text = (const char *)bytes + LENGTH_BYTES, .size = (size_t)header_size}));
-    TRY(order(file));
+    TRY(order(&file->list));
     return check_cover(file);
-}
-
-// The sentence may quote what a file says; a line break or an escape code in it stays out.
-static Status refuse(Status status, const char *name) {
-    char sentence[1024];
-    size_t size = 0;
-    for (const char *from = status_message(); *from != '\0' && size + 1 < sizeof sentence; from++) {
-        unsigned char c = (unsigned char)*from;
-        sentence[size++] = c < ' ' || c == 0x7f ? '?' : (char)c;
-    }
-    sentence[size] = '\0';
-    return status_fail(status, "%s: %s", name, sentence);
 }
 
 Status safetensors_parse(const void *bytes, size_t size, const char *name, Safetensors **out) {
     *out = NULL;
     Safetensors *file = calloc(1, sizeof *file);
-    if (file != NULL) {
-        file->arena = arena_create();
-    }
-    if (file == NULL || file->arena == NULL) {
-        free(file);
+    if (file == NULL) {
         return status_fail(STATUS_FAILED, "%s: cannot be read (out of memory)", name);
     }
-    Status status = read_all(file, bytes, size);
+    Status status = tensor_list_create(&file->list, size);
+    if (status == STATUS_OK) {
+        status = read_all(file, bytes, size);
+    }
     if (status != STATUS_OK) {
         safetensors_close(file);
-        return refuse(status, name);
+        return sentence_of_file(status, name);
     }
     *out = file;
     return STATUS_OK;
@@ -267,38 +188,28 @@ void safetensors_close(Safetensors *file) {
         return;
     }
     file_unmap(&file->map);
-    arena_destroy(file->arena);
-    free(file->tensors);
-    free(file->by_name);
-    free(file->metadata);
+    tensor_list_destroy(&file->list);
     free(file);
 }
 
-int safetensors_count(const Safetensors *file) { return file->count; }
+const TensorList *safetensors_list(const Safetensors *file) { return &file->list; }
+
+int safetensors_count(const Safetensors *file) { return file->list.count; }
 
 const Tensor *safetensors_tensor(const Safetensors *file, int index) {
-    return &file->tensors[index];
+    return &file->list.tensors[index];
 }
 
 const Tensor *safetensors_find(const Safetensors *file, const char *name) {
-    const Tensor wanted = {.name = name}, *key = &wanted;
-    const Tensor **found = file->count == 0 ? NULL
-                                            : bsearch(&key, file->by_name, (size_t)file->count,
-                                                      sizeof key, compare_names);
-    return found != NULL ? *found : NULL;
+    return tensor_list_find(&file->list, name);
 }
 
 const char *safetensors_metadata(const Safetensors *file, const char *key) {
-    const MetaEntry wanted = {.key = key};
-    const MetaEntry *found = file->metadata_count == 0
-                                 ? NULL
-                                 : bsearch(&wanted, file->metadata, (size_t)file->metadata_count,
-                                           sizeof wanted, compare_keys);
-    return found != NULL ? found->value : NULL;
+    return tensor_list_metadata(&file->list, key);
 }
 
-int safetensors_metadata_count(const Safetensors *file) { return file->metadata_count; }
+int safetensors_metadata_count(const Safetensors *file) { return file->list.metadata_count; }
 
 MetaEntry safetensors_metadata_at(const Safetensors *file, int index) {
-    return file->metadata[index];
+    return file->list.metadata[index];
 }

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "formats/safetensors.h"
-#include "formats/tensor_entry.h"
+#include "formats/text.h"
 
 enum { LENGTH_BYTES = 8, BUFFER_ALIGNMENT = 64 };
 

@@ -3,21 +3,9 @@
 
 #include <string.h>
 
-enum {
-    ENTRY_MAX = 4096, // bytes of one tensor's description; real ones have about 80
-    NAME_SHOWN = 120
-};
+#include "formats/text.h"
 
-int name_shown(const char *name) {
-    size_t size = strnlen(name, NAME_SHOWN + 1);
-    if (size > NAME_SHOWN) {
-        size = NAME_SHOWN;
-        while (size > 0 && ((unsigned char)name[size] & 0xc0) == 0x80) {
-            size--;
-        }
-    }
-    return (int)size;
-}
+enum { ENTRY_MAX = 4096 }; // bytes of one tensor's description; real ones have about 80
 
 static Status read_dtype(const json_t *json, Tensor *tensor) {
     if (!json_is_string(json)) {

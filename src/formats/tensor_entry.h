@@ -11,9 +11,4 @@
 Status tensor_entry_read(JsonSpan span, const char *name, const unsigned char *buffer,
                          size_t buffer_size, Tensor *out);
 
-// How many bytes of a name from a file to show in a sentence: not too many, and no character of
-// several bytes cut. For "%.*s".
-int name_shown(const char *name);
-#define SHOWN(name) name_shown(name), name
-
 #endif

@@ -73,6 +73,10 @@ typedef struct PoolAttr {
     int32_t kernel, stride, pad;
     bool ceil;        // output extents rounded up (GoogLeNet), windows never starting in the pad
     bool include_pad; // average over the whole window (PyTorch's default) or its inside
+    // Average only; above 0 it takes the place of all the others: so many windows along each axis,
+    // as even as they go. Of n pixels window i covers floor(i*n/adaptive) …
+    // ceil((i+1)*n/adaptive)-1 (PyTorch's AdaptiveAvgPool2d).
+    int32_t adaptive;
 } PoolAttr;
 
 typedef struct NormAttr {

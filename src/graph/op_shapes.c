@@ -141,7 +141,16 @@ void op_infer_max_pool(Graph *graph, Node *node) {
     infer_pool(graph, node);
 }
 
-void op_infer_avg_pool(Graph *graph, Node *node) { infer_pool(graph, node); }
+void op_infer_avg_pool(Graph *graph, Node *node) {
+    int32_t windows = node->pool.adaptive;
+    if (windows == 0) {
+        infer_pool(graph, node);
+    } else if (windows < 0) {
+        graph_fail(graph, "%s: %dx%d windows are no pooling", node->name, windows, windows);
+    } else {
+        node->shape = (Shape){input_shape(graph, node, 0).channels, windows, windows};
+    }
+}
 
 void op_infer_global_pool(Graph *graph, Node *node) {
     node->shape = (Shape){input_shape(graph, node, 0).channels, 1, 1};

@@ -17,6 +17,10 @@ typedef struct Family {
     NodeId (*build)(int member, const ModelOptions *options, Graph *graph, NodeId x);
 } Family;
 
-extern const Family FAMILY_RESNET; // residual nets and their plain twins
+extern const Family FAMILY_RESNET;    // residual nets, their plain twins, wide, grouped and SE ones
+extern const Family FAMILY_PRERESNET; // pre-activation residual nets
+extern const Family FAMILY_VGG;       // with and without norms
+extern const Family FAMILY_ALEXNET;
+extern const Family FAMILY_GOOGLENET; // torchvision's and the paper's form
 
 #endif

@@ -8,7 +8,8 @@
 #include "models/family.h"
 #include "models/near_names.h"
 
-static const Family *const FAMILIES[] = {&FAMILY_RESNET};
+static const Family *const FAMILIES[] = {&FAMILY_RESNET, &FAMILY_PRERESNET, &FAMILY_VGG,
+                                         &FAMILY_ALEXNET, &FAMILY_GOOGLENET};
 
 enum { FAMILY_COUNT = sizeof FAMILIES / sizeof FAMILIES[0] };
 

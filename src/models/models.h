@@ -6,7 +6,8 @@
 #include "graph/graph.h"
 
 // How a shortcut changes dimensions (paper §3.3). DEFAULT takes the architecture's own: A for the
-// CIFAR nets, B for the ImageNet nets. NONE makes the plain twin.
+// CIFAR nets, B for the ImageNet nets. NONE makes the plain twin, and is what nets without
+// residual blocks have.
 typedef enum Shortcut {
     SHORTCUT_DEFAULT,
     SHORTCUT_NONE,       // plain nets
@@ -23,7 +24,10 @@ typedef struct ModelOptions {
     StrideIn stride_in; // default: 3x3
     int classes;        // 0: the architecture's own (10 or 1000)
     Shape input;        // a 0 in it: the architecture's own (3x32x32 or 3x224x224)
-    bool loss;          // append a softmax_loss node named "loss"
+    // Append a softmax_loss node named "loss", and auxiliary heads with losses of their own where
+    // the architecture has them. Their parameters come after those of the graph without a loss,
+    // whose offsets stay as they are.
+    bool loss;
     float label_smoothing;
     float zero_init_last_norm; // 1: scale of each residual branch's last norm starts at 0
 } ModelOptions;
@@ -35,7 +39,7 @@ typedef struct ModelInfo {
     int classes;
 } ModelInfo;
 
-// The table in a fixed order, CIFAR nets first. NULL past its end.
+// The table in a fixed order, family by family, in each CIFAR nets first. NULL past its end.
 const ModelInfo *model_info(int index);
 
 // Replaces defaults by what they stand for with `name`: shortcut, classes, input extents that are

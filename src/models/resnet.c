@@ -9,8 +9,17 @@
 //
 // and a network is a stem, three or four stages of such blocks, the mean over the image, and a
 // linear layer. Each stage but the first halves the extents and doubles the width in its first
-// block. Names of parameters are torchvision's, for the CIFAR nets too.
+// block. Names of parameters are torchvision's, for the CIFAR nets too; timm's for squeeze-excite.
+//
+// Three families differ in the block alone:
+//
+//     ResNeXt (Xie et al., arXiv 1611.05431)         the 3x3 convolution is wider and has groups
+//     Wide ResNet (Zagoruyko, arXiv 1605.07146)      it is wider
+//     SE-ResNet (Hu et al., arXiv 1709.01507)        branch(x) * sigmoid(W2 relu(W1
+//     mean(branch(x))))
+#include "models/choices.h"
 #include "models/family.h"
+#include "models/layers.h"
 
 enum { MOST_STAGES = 4 };
 
@@ -19,12 +28,24 @@ typedef enum Stem {
     STEM_IMAGENET // 7x7 convolution with stride 2, then 3x3 max pooling with stride 2
 } Stem;
 
-typedef enum Block { BLOCK_BASIC, BLOCK_BOTTLENECK } Block;
+typedef struct Block {
+    bool bottleneck;
+    int inner;   // channels of a bottleneck's 3x3 convolution, in widths
+    int groups;  // of that convolution
+    bool excite; // squeeze-excite at the end of the branch
+} Block;
+
+static const Block BASIC = {false, 1, 1, false};
+static const Block BOTTLENECK = {true, 1, 1, false};
+static const Block BOTTLENECK_32X4D = {true, 2, 32, false};
+static const Block BOTTLENECK_WIDE = {true, 2, 1, false};
+static const Block BASIC_EXCITE = {false, 1, 1, true};
+static const Block BOTTLENECK_EXCITE = {true, 1, 1, true};
 
 typedef struct ResNet {
     ModelInfo info;
     Stem stem;
-    Block block;
+    const Block *block;
     int width;               // channels of the stem and of the first stage's 3x3 convolutions
     int blocks[MOST_STAGES]; // by stage; 0 ends the list
     Shortcut shortcut;       // what SHORTCUT_DEFAULT means; NONE: the net is plain
@@ -37,59 +58,70 @@ typedef struct ResNet {
 // clang-format off
 static const ResNet RESNETS[] = {
     {{"resnet20", "basic blocks, 20 layers, for 32x32 images (paper, §4.2)", CIFAR},
-     STEM_CIFAR, BLOCK_BASIC, 16, {3, 3, 3}, SHORTCUT_PAD},
+     STEM_CIFAR, &BASIC, 16, {3, 3, 3}, SHORTCUT_PAD},
     {{"resnet32", "basic blocks, 32 layers, for 32x32 images (paper, §4.2)", CIFAR},
-     STEM_CIFAR, BLOCK_BASIC, 16, {5, 5, 5}, SHORTCUT_PAD},
+     STEM_CIFAR, &BASIC, 16, {5, 5, 5}, SHORTCUT_PAD},
     {{"resnet44", "basic blocks, 44 layers, for 32x32 images (paper, §4.2)", CIFAR},
-     STEM_CIFAR, BLOCK_BASIC, 16, {7, 7, 7}, SHORTCUT_PAD},
+     STEM_CIFAR, &BASIC, 16, {7, 7, 7}, SHORTCUT_PAD},
     {{"resnet56", "basic blocks, 56 layers, for 32x32 images (paper, §4.2)", CIFAR},
-     STEM_CIFAR, BLOCK_BASIC, 16, {9, 9, 9}, SHORTCUT_PAD},
+     STEM_CIFAR, &BASIC, 16, {9, 9, 9}, SHORTCUT_PAD},
     {{"resnet110", "basic blocks, 110 layers, for 32x32 images (paper, §4.2)", CIFAR},
-     STEM_CIFAR, BLOCK_BASIC, 16, {18, 18, 18}, SHORTCUT_PAD},
+     STEM_CIFAR, &BASIC, 16, {18, 18, 18}, SHORTCUT_PAD},
     {{"resnet1202", "basic blocks, 1202 layers, for 32x32 images (paper, §4.2)", CIFAR},
-     STEM_CIFAR, BLOCK_BASIC, 16, {200, 200, 200}, SHORTCUT_PAD},
+     STEM_CIFAR, &BASIC, 16, {200, 200, 200}, SHORTCUT_PAD},
     {{"plain20", "no shortcuts, 20 layers, for 32x32 images (paper, §4.2)", CIFAR},
-     STEM_CIFAR, BLOCK_BASIC, 16, {3, 3, 3}, SHORTCUT_NONE},
+     STEM_CIFAR, &BASIC, 16, {3, 3, 3}, SHORTCUT_NONE},
     {{"plain32", "no shortcuts, 32 layers, for 32x32 images (paper, §4.2)", CIFAR},
-     STEM_CIFAR, BLOCK_BASIC, 16, {5, 5, 5}, SHORTCUT_NONE},
+     STEM_CIFAR, &BASIC, 16, {5, 5, 5}, SHORTCUT_NONE},
     {{"plain44", "no shortcuts, 44 layers, for 32x32 images (paper, §4.2)", CIFAR},
-     STEM_CIFAR, BLOCK_BASIC, 16, {7, 7, 7}, SHORTCUT_NONE},
+     STEM_CIFAR, &BASIC, 16, {7, 7, 7}, SHORTCUT_NONE},
     {{"plain56", "no shortcuts, 56 layers, for 32x32 images (paper, §4.2)", CIFAR},
-     STEM_CIFAR, BLOCK_BASIC, 16, {9, 9, 9}, SHORTCUT_NONE},
+     STEM_CIFAR, &BASIC, 16, {9, 9, 9}, SHORTCUT_NONE},
     {{"plain110", "no shortcuts, 110 layers, for 32x32 images (paper, §4.2)", CIFAR},
-     STEM_CIFAR, BLOCK_BASIC, 16, {18, 18, 18}, SHORTCUT_NONE},
+     STEM_CIFAR, &BASIC, 16, {18, 18, 18}, SHORTCUT_NONE},
     {{"resnet18", "basic blocks, 18 layers, for 224x224 images (paper, Table 1)", IMAGENET},
-     STEM_IMAGENET, BLOCK_BASIC, 64, {2, 2, 2, 2}, SHORTCUT_PROJECTION},
+     STEM_IMAGENET, &BASIC, 64, {2, 2, 2, 2}, SHORTCUT_PROJECTION},
     {{"resnet34", "basic blocks, 34 layers, for 224x224 images (paper, Table 1)", IMAGENET},
-     STEM_IMAGENET, BLOCK_BASIC, 64, {3, 4, 6, 3}, SHORTCUT_PROJECTION},
+     STEM_IMAGENET, &BASIC, 64, {3, 4, 6, 3}, SHORTCUT_PROJECTION},
     {{"resnet50", "bottleneck blocks, 50 layers, for 224x224 images (paper, Table 1)", IMAGENET},
-     STEM_IMAGENET, BLOCK_BOTTLENECK, 64, {3, 4, 6, 3}, SHORTCUT_PROJECTION},
+     STEM_IMAGENET, &BOTTLENECK, 64, {3, 4, 6, 3}, SHORTCUT_PROJECTION},
     {{"resnet101", "bottleneck blocks, 101 layers, for 224x224 images (paper, Table 1)", IMAGENET},
-     STEM_IMAGENET, BLOCK_BOTTLENECK, 64, {3, 4, 23, 3}, SHORTCUT_PROJECTION},
+     STEM_IMAGENET, &BOTTLENECK, 64, {3, 4, 23, 3}, SHORTCUT_PROJECTION},
     {{"resnet152", "bottleneck blocks, 152 layers, for 224x224 images (paper, Table 1)", IMAGENET},
-     STEM_IMAGENET, BLOCK_BOTTLENECK, 64, {3, 8, 36, 3}, SHORTCUT_PROJECTION},
+     STEM_IMAGENET, &BOTTLENECK, 64, {3, 8, 36, 3}, SHORTCUT_PROJECTION},
     {{"plain18", "no shortcuts, 18 layers, for 224x224 images (paper, Table 1)", IMAGENET},
-     STEM_IMAGENET, BLOCK_BASIC, 64, {2, 2, 2, 2}, SHORTCUT_NONE},
+     STEM_IMAGENET, &BASIC, 64, {2, 2, 2, 2}, SHORTCUT_NONE},
     {{"plain34", "no shortcuts, 34 layers, for 224x224 images (paper, Table 1)", IMAGENET},
-     STEM_IMAGENET, BLOCK_BASIC, 64, {3, 4, 6, 3}, SHORTCUT_NONE},
+     STEM_IMAGENET, &BASIC, 64, {3, 4, 6, 3}, SHORTCUT_NONE},
+    {{"resnext50_32x4d", "bottleneck blocks of 32 groups, 50 layers, for 224x224 images", IMAGENET},
+     STEM_IMAGENET, &BOTTLENECK_32X4D, 64, {3, 4, 6, 3}, SHORTCUT_PROJECTION},
+    {{"wide_resnet50_2", "bottleneck blocks twice as wide, 50 layers, for 224x224 images", IMAGENET},
+     STEM_IMAGENET, &BOTTLENECK_WIDE, 64, {3, 4, 6, 3}, SHORTCUT_PROJECTION},
+    {{"seresnet18", "resnet18 with squeeze-excite", IMAGENET},
+     STEM_IMAGENET, &BASIC_EXCITE, 64, {2, 2, 2, 2}, SHORTCUT_PROJECTION},
+    {{"seresnet34", "resnet34 with squeeze-excite", IMAGENET},
+     STEM_IMAGENET, &BASIC_EXCITE, 64, {3, 4, 6, 3}, SHORTCUT_PROJECTION},
+    {{"seresnet50", "resnet50 with squeeze-excite", IMAGENET},
+     STEM_IMAGENET, &BOTTLENECK_EXCITE, 64, {3, 4, 6, 3}, SHORTCUT_PROJECTION},
+    {{"seresnet101", "resnet101 with squeeze-excite", IMAGENET},
+     STEM_IMAGENET, &BOTTLENECK_EXCITE, 64, {3, 4, 23, 3}, SHORTCUT_PROJECTION},
+    {{"seresnet152", "resnet152 with squeeze-excite", IMAGENET},
+     STEM_IMAGENET, &BOTTLENECK_EXCITE, 64, {3, 8, 36, 3}, SHORTCUT_PROJECTION},
 };
 // clang-format on
 
 #undef CIFAR
 #undef IMAGENET
 
-enum { BOTTLENECK_EXPANSION = 4 }; // output channels of a bottleneck block, in widths
+enum {
+    BOTTLENECK_EXPANSION = 4, // output channels of a bottleneck block, in widths
+    EXCITE_REDUCTION = 16,
+    EXCITE_LEAST = 8 // channels in the middle, as timm has it
+};
 
-// norm(conv(x)), with the same number of channels for all that it is used for: no bias, because the
-// norm's shift does its work, and a pad that keeps the extents at stride 1.
 static NodeId conv_norm(Graph *graph, NodeId x, int channels, int kernel, int stride,
                         const char *conv, const char *norm) {
-    ConvAttr attr = {.out_channels = channels,
-                     .kernel_height = kernel,
-                     .kernel_width = kernel,
-                     .stride = stride,
-                     .pad = kernel / 2};
-    return graph_norm(graph, graph_conv(graph, x, attr, conv), norm);
+    return layer_conv_norm(graph, x, layer_conv_attr(channels, kernel, stride), conv, norm);
 }
 
 static NodeId basic_branch(Graph *graph, NodeId x, int width, int stride) {
@@ -97,10 +129,13 @@ static NodeId basic_branch(Graph *graph, NodeId x, int width, int stride) {
     return conv_norm(graph, y, width, 3, 1, "conv2", "bn2");
 }
 
-static NodeId bottleneck_branch(Graph *graph, NodeId x, int width, int stride, StrideIn stride_in) {
-    int first = stride_in == STRIDE_IN_1X1 ? stride : 1;
-    NodeId y = graph_relu(graph, conv_norm(graph, x, width, 1, first, "conv1", "bn1"));
-    y = graph_relu(graph, conv_norm(graph, y, width, 3, stride / first, "conv2", "bn2"));
+static NodeId bottleneck_branch(const Block *shape, Graph *graph, NodeId x, int width, int stride,
+                                StrideIn stride_in) {
+    int first = stride_in == STRIDE_IN_1X1 ? stride : 1, inner = shape->inner * width;
+    NodeId y = graph_relu(graph, conv_norm(graph, x, inner, 1, first, "conv1", "bn1"));
+    ConvAttr middle = layer_conv_attr(inner, 3, stride / first);
+    middle.groups = shape->groups;
+    y = graph_relu(graph, layer_conv_norm(graph, y, middle, "conv2", "bn2"));
     return conv_norm(graph, y, BOTTLENECK_EXPANSION * width, 1, 1, "conv3", "bn3");
 }
 
@@ -108,13 +143,22 @@ static NodeId bottleneck_branch(Graph *graph, NodeId x, int width, int stride, S
 static NodeId shortcut(Graph *graph, NodeId x, int channels, int stride, Shortcut kind) {
     bool changes = stride != 1 || graph_shape(graph, x).channels != channels;
     if (kind == SHORTCUT_PROJECT_ALL || (kind == SHORTCUT_PROJECTION && changes)) {
-        graph_push(graph, "downsample");
-        NodeId y = conv_norm(graph, x, channels, 1, stride, "0", "1");
-        graph_pop(graph);
-        return y;
+        return conv_norm(graph, x, channels, 1, stride, "downsample.0", "downsample.1");
     }
-    PadShortcutAttr attr = {.out_channels = channels, .stride = stride};
-    return changes ? graph_pad_shortcut(graph, x, attr, "shortcut") : x;
+    return layer_identity(graph, x, channels, stride);
+}
+
+static NodeId excite(Graph *graph, NodeId x) {
+    int channels = graph_shape(graph, x).channels, middle = channels / EXCITE_REDUCTION;
+    ConvAttr down = layer_conv_attr(middle < EXCITE_LEAST ? EXCITE_LEAST : middle, 1, 1);
+    ConvAttr up = layer_conv_attr(channels, 1, 1);
+    down.bias = up.bias = true;
+    graph_push(graph, "se");
+    NodeId s = graph_relu(graph, graph_conv(graph, graph_global_pool(graph, x), down, "fc1"));
+    s = graph_sigmoid(graph, graph_conv(graph, s, up, "fc2"));
+    NodeId y = graph_gate(graph, x, s, "gate");
+    graph_pop(graph);
+    return y;
 }
 
 // The branch's last norm begins at scale 0, so that a fresh block is the identity.
@@ -126,14 +170,18 @@ static void zero_scale(Graph *graph, NodeId norm) {
 
 static NodeId block(const ResNet *net, const ModelOptions *options, Graph *graph, NodeId x,
                     int width, int stride) {
-    bool basic = net->block == BLOCK_BASIC;
-    NodeId y = basic ? basic_branch(graph, x, width, stride)
-                     : bottleneck_branch(graph, x, width, stride, options->stride_in);
+    const Block *shape = net->block;
+    NodeId y = shape->bottleneck
+                   ? bottleneck_branch(shape, graph, x, width, stride, options->stride_in)
+                   : basic_branch(graph, x, width, stride);
     if (options->zero_init_last_norm != 0) {
         zero_scale(graph, y);
     }
+    if (shape->excite) {
+        y = excite(graph, y);
+    }
     if (options->shortcut != SHORTCUT_NONE) {
-        int channels = basic ? width : BOTTLENECK_EXPANSION * width;
+        int channels = shape->bottleneck ? BOTTLENECK_EXPANSION * width : width;
         y = graph_add(graph, y, shortcut(graph, x, channels, stride, options->shortcut), "add");
     }
     return graph_relu(graph, y);
@@ -178,16 +226,7 @@ static Status resnet_resolve(int member, ModelOptions *options) {
                            "%s without shortcuts has no residual branches to begin at zero",
                            net->info.name);
     }
-    // The only 3x3 convolution with a stride in a basic block is where 3x3 says.
-    if (net->block == BLOCK_BASIC && options->stride_in == STRIDE_IN_1X1) {
-        return status_fail(STATUS_USAGE,
-                           "%s has basic blocks, whose stride cannot be in a 1x1 convolution",
-                           net->info.name);
-    }
-    if (net->block == BLOCK_BOTTLENECK && options->stride_in == STRIDE_IN_DEFAULT) {
-        options->stride_in = STRIDE_IN_3X3;
-    }
-    return STATUS_OK;
+    return choose_stride_in(&net->info, net->block->bottleneck, options);
 }
 
 const Family FAMILY_RESNET = {

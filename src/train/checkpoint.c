@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "train/entries.h"
-#include "train/model_entries.h"
-#include "train/number.h"
+#include "base/number.h"
+#include "weights/entries.h"
+#include "weights/model_entries.h"
 
 enum { STATE_METADATA = 5 };
 
@@ -93,12 +93,12 @@ Status checkpoint_save(const char *path, const ModelFile *model,
 
 // ---- loading ------------------------------------------------------------------------------------
 
-static Status compare_fields(const Safetensors *open, const char *path,
+static Status compare_fields(const TensorFile *open, const char *path,
                              const RecipeField fields[RECIPE_FIELDS]) {
     for (int i = 0; i < RECIPE_FIELDS; i++) {
         char key[64];
         snprintf(key, sizeof key, "train.option.%s", fields[i].name);
-        const char *old = safetensors_metadata(open, key);
+        const char *old = tensor_file_metadata(open, key);
         if (old == NULL) {
             return status_fail(STATUS_FAILED, "%s: metadata %s is missing", path, key);
         }
@@ -112,9 +112,9 @@ static Status compare_fields(const Safetensors *open, const char *path,
     return STATUS_OK;
 }
 
-static Status read_integer(const Safetensors *open, const char *path, const char *key, int64_t most,
+static Status read_integer(const TensorFile *open, const char *path, const char *key, int64_t most,
                            int64_t *out) {
-    const char *text = safetensors_metadata(open, key);
+    const char *text = tensor_file_metadata(open, key);
     if (text == NULL || !number_parse_integer(text, out) || *out < 0 || *out > most) {
         return status_fail(STATUS_FAILED, "%s: metadata %s is \"%.80s\", expected 0 ... %" PRId64,
                            path, key, text != NULL ? text : "", most);
@@ -122,14 +122,14 @@ static Status read_integer(const Safetensors *open, const char *path, const char
     return STATUS_OK;
 }
 
-static Status read_state(const Safetensors *open, const char *path, TrainState *state) {
+static Status read_state(const TensorFile *open, const char *path, TrainState *state) {
     int64_t complete = 0;
     TRY(read_integer(open, path, "train.iteration", INT64_MAX, &state->iteration));
     TRY(read_integer(open, path, "train.complete", 1, &complete));
     TRY(read_integer(open, path, "train.epoch.correct", INT64_MAX, &state->sums.correct));
     TRY(read_integer(open, path, "train.epoch.samples", INT64_MAX, &state->sums.samples));
     state->complete = complete != 0;
-    const char *text = safetensors_metadata(open, "train.epoch.loss");
+    const char *text = tensor_file_metadata(open, "train.epoch.loss");
     uint64_t bits = 0;
     if (text == NULL || !number_parse_bits(text, &bits)) {
         return status_fail(STATUS_FAILED,
@@ -141,24 +141,24 @@ static Status read_state(const Safetensors *open, const char *path, TrainState *
     return STATUS_OK;
 }
 
-static Status read_parameters(const Safetensors *open, const char *path, ModelFile *model) {
+static Status read_parameters(const TensorFile *open, ModelFile *model) {
     for (int32_t p = 0; p < model->graph->param_count; p++) {
         const Param *param = &model->graph->params[p];
-        TRY(entries_read_param(open, path, "", param, parameters_values(model->parameters, param)));
+        TRY(entries_read_param(open, "", param, parameters_values(model->parameters, param)));
         if (!param_is_running(param->role)) {
-            TRY(entries_read_param(open, path, MOMENTUM_PREFIX, param,
+            TRY(entries_read_param(open, MOMENTUM_PREFIX, param,
                                    param_momentum(model->parameters, param)));
         }
     }
     return STATUS_OK;
 }
 
-static Status load(const Safetensors *open, const char *path, ModelFile *model,
+static Status load(const TensorFile *open, const char *path, ModelFile *model,
                    const RecipeField fields[RECIPE_FIELDS], TrainState *state) {
     ModelFile *described = NULL;
     TRY(model_entries_read(open, path, &described));
     model_file_destroy(described);
-    if (safetensors_metadata(open, "train.iteration") == NULL) {
+    if (tensor_file_metadata(open, "train.iteration") == NULL) {
         return status_fail(STATUS_FAILED,
                            "%s: holds a model only, no training that could go on (metadata "
                            "train.iteration is missing)",
@@ -166,15 +166,16 @@ static Status load(const Safetensors *open, const char *path, ModelFile *model,
     }
     TRY(compare_fields(open, path, fields));
     TRY(read_state(open, path, state));
-    return read_parameters(open, path, model);
+    return read_parameters(open, model) == STATUS_OK ? STATUS_OK
+                                                     : status_context(STATUS_FAILED, "%s", path);
 }
 
 Status checkpoint_load(const char *path, ModelFile *model, const RecipeField fields[RECIPE_FIELDS],
                        TrainState *state) {
     *state = (TrainState){0};
-    Safetensors *open = NULL;
-    TRY(safetensors_open(path, &open));
+    TensorFile *open = NULL;
+    TRY(tensor_file_open(path, &open));
     Status status = load(open, path, model, fields, state);
-    safetensors_close(open);
+    tensor_file_close(open);
     return status;
 }

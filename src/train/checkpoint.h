@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "train/model_file.h"
 #include "train/recipe.h"
+#include "weights/model_file.h"
 
 // Sums over the steps of an epoch so far.
 typedef struct EpochSums {

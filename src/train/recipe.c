@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "train/number.h"
+#include "base/number.h"
 
 typedef struct RecipeRow {
     const char *name;

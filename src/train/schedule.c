@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/elementary.h"
-#include "train/number.h"
+#include "base/number.h"
 
 static const char *const NAMES[] = {"step", "cosine", "one-cycle", "constant"};
 

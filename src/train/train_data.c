@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "train/checksum.h"
+#include "weights/checksum.h"
 
 // `major` of RANDOM_SPLIT.
 enum { SPLIT_VALIDATION, SPLIT_SUBSET };
@@ -93,9 +93,20 @@ static Status normalize(const TrainOptions *options, bool pixel_mean, TrainData 
     return STATUS_OK;
 }
 
+static Status open_train(const TrainOptions *options, Dataset **out) {
+    TRY(dataset_open(options->data, SPLIT_TRAIN, out));
+    if ((*out)->paths != NULL) {
+        return status_fail(STATUS_USAGE,
+                           "data '%s' are photographs in files, which can be evaluated and "
+                           "predicted, but trainings want data of one size in memory",
+                           options->data);
+    }
+    return STATUS_OK;
+}
+
 Status train_data_open(const TrainOptions *options, bool pixel_mean, TrainData *out) {
     *out = (TrainData){0};
-    Status status = dataset_open(options->data, SPLIT_TRAIN, &out->train);
+    Status status = open_train(options, &out->train);
     if (status == STATUS_OK) {
         status = split(options, out);
     }

@@ -98,7 +98,7 @@ static Status fill_parameters(Training *training) {
         return STATUS_OK;
     }
     ModelFile *init = NULL;
-    TRY(model_file_load(options->init, &init));
+    TRY(model_file_load(options->init, NULL, &init));
     Status status = copy_parameters(options->init, init, model);
     model_file_destroy(init);
     return status;
@@ -117,6 +117,14 @@ static Status make_model(Training *training) {
                      memory_available()));
     model.loss = true;
     TRY(model_build(options->model, &model, &training->graph));
+    if (training->graph->trainable_elements != training->model->graph->trainable_elements) {
+        // Parameters, optimizer and checkpoints are laid out for the net that is run, without
+        // heads.
+        return status_fail(STATUS_USAGE,
+                           "%s has auxiliary heads in training, which checkpoints cannot hold; "
+                           "its weights can be evaluated, but not trained here",
+                           options->model);
+    }
     return fill_parameters(training);
 }
 

@@ -7,12 +7,12 @@
 #include "network/network.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
-#include "train/model_file.h"
 #include "train/optimizer.h"
 #include "train/recipe.h"
 #include "train/shards.h"
 #include "train/train_data.h"
 #include "train/trainer.h"
+#include "weights/model_file.h"
 
 typedef struct Training {
     const TrainOptions *options;

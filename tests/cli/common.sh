@@ -74,3 +74,26 @@ make_cifar() {
     printf '%s\n' airplane automobile bird cat deer dog frog horse ship truck \
         >"$1/batches.meta.txt"
 }
+
+# rewrite_safetensors IN OUT [PERL]: IN without its metadata and with PERL's changes to the name $_
+# of each tensor: what others publish.
+rewrite_safetensors() {
+    perl -e '
+        my ($in, $out, $change) = @ARGV;
+        open my $file, "<:raw", $in or die;
+        read $file, my $length, 8;
+        read $file, my $header, unpack("Q<", $length);
+        my @entries;
+        while ($header =~ /"([^"]+)":(\{"dtype":[^}]*\})/g) {
+            local $_ = $1;
+            my $entry = $2;
+            eval($change // "");
+            die $@ if $@;
+            push @entries, "\"$_\":$entry";
+        }
+        $header = "{" . join(",", @entries) . "}";
+        $header .= " " x (-length($header) % 8);
+        open my $new, ">:raw", $out or die;
+        local $/;
+        print $new pack("Q<", length $header), $header, <$file>;' "$@"
+}

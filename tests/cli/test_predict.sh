@@ -12,7 +12,7 @@ weights=$T/run/model.safetensors
 # ---- eval ----
 run eval "$weights" --data "cifar10:$T/data" --json
 [ "$code" = 0 ] || fail 'expected exit code 0'
-expect_line '^\{"model":"resnet20","samples":16,"correct":[0-9]+,"correct5":[0-9]+,"top1":[0-9.]+,"top5":[0-9.]+,"loss":[0-9.e-]+,"seconds":[0-9.e-]+,"images_per_second":[0-9.]+\}$'
+expect_line '^\{"model":"resnet20","samples":16,"failed":0,"correct":[0-9]+,"correct5":[0-9]+,"top1":[0-9.]+,"top5":[0-9.]+,"loss":[0-9.e-]+,"seconds":[0-9.e-]+,"images_per_second":[0-9.]+\}$'
 figures() { sed 's/,"seconds.*//' "$T/out"; }
 test_split=$(figures)
 for options in '--threads 1' '--threads 5' '--batch 1' '--batch 7' '--split test'; do
@@ -21,7 +21,7 @@ for options in '--threads 1' '--threads 5' '--batch 1' '--batch 7' '--split test
     [ "$(figures)" = "$test_split" ] || fail "$options: other figures"
 done
 run eval "$weights" --data "cifar10:$T/data" --json --split train --logits "$T/logits.npy"
-expect_line '"samples":80,"correct":(6[4-9]|7[0-9]|80),' # at least four of five: it has learnt
+expect_line '"samples":80,"failed":0,"correct":(6[4-9]|7[0-9]|80),' # at least four of five: it has learnt
 [ "$(head -c 6 "$T/logits.npy" | tail -c 5)" = NUMPY ] || fail 'logits.npy is no NumPy file'
 [ "$(stat -c %s "$T/logits.npy")" = $((128 + 80 * 10 * 4)) ] || fail 'logits.npy has another size'
 run eval "$weights" --data "cifar10:$T/data" --json --mean 0.9,0.9,0.9 --std 0.01,0.01,0.01

@@ -48,8 +48,23 @@ check '--epochs and --iterations exclude each other' \
     train --model resnet20 --data cifar10:x --out x --epochs 1 --iterations 2
 check 'predict wants at least one IMAGE, or --data SPEC' predict x
 check '--samples belongs to --data SPEC, which is missing' predict x y --samples 1
+check '--ten-crop and --multi-scale exclude each other' predict x y --ten-crop --multi-scale
+check '--ten-crop and --multi-scale exclude each other' \
+    eval x --data a:b --multi-scale --ten-crop
+check '--explain-preprocess wants one picture, not several' predict x y z --explain-preprocess d
+check '--explain-preprocess wants one picture, not several' \
+    predict x y --data a:b --samples 1 --explain-preprocess d
+check '--explain-preprocess wants one picture, not several' \
+    predict x --data a:b --explain-preprocess d
+check "--preset wants one of torchvision|torchvision-v2|timm|caffe|cifar, not 'torch'" \
+    predict x y --preset torch
+check "--stride-in wants one of 1x1|3x3, not '7x7'" convert x y --stride-in 7x7
+check '--mean and --std belong together: --mean is missing' convert x y --std 1
+check 'inspect wants a FILE of weights; `resnet inspect --help` shows an example' inspect
+check "inspect does not know what to do with 'y'" inspect x y
+check 'convert wants a file IN and a file OUT; `resnet convert --help` shows an example' convert x
 check "--only wants one of degradation, not 'all'" paper --only all
-check 'x/y.safetensors is a file: --shortcut, --stride-in, --classes and --input are for architectures by name' \
+check 'x/y.safetensors is a file: --shortcut, --classes and --input are for architectures by name' \
     summary x/y.safetensors --classes 5
 
 run summary resnet21

@@ -7,6 +7,7 @@
 
 #include <jpeglib.h>
 #include <png.h>
+#include <webp/encode.h>
 #include <zlib.h>
 
 #include "base/random.h"
@@ -62,9 +63,22 @@ static inline Bytes picture_png(int width, int height, int bits, int type, bool 
     return file;
 }
 
-// `stored` JCS_GRAYSCALE, JCS_YCbCr, JCS_CMYK or JCS_YCCK; quality 100 without subsampling. CMYK's
-// inks are picture_value() and K 30, stored inverted.
-static inline Bytes picture_jpeg(int width, int height, J_COLOR_SPACE stored, bool progressive) {
+typedef struct JpegKind {
+    J_COLOR_SPACE stored; // JCS_GRAYSCALE, JCS_YCbCr, JCS_RGB, JCS_CMYK or JCS_YCCK
+    bool progressive;
+    int horizontal, vertical; // sampling of the first component against the others; 0 reads as 1
+    int orientation;          // in an EXIF block; 0: there is none
+} JpegKind;
+
+static inline void picture_exif(struct jpeg_compress_struct *jpeg, int orientation) {
+    uint8_t block[] = "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0O\0\0\0\0\0";
+    block[25] = (uint8_t)orientation;
+    jpeg_write_marker(jpeg, JPEG_APP0 + 1, block, sizeof block - 1);
+}
+
+// Quality 100. CMYK's inks are picture_value() and K 30, stored inverted.
+static inline Bytes picture_jpeg_of(int width, int height, JpegKind kind) {
+    J_COLOR_SPACE stored = kind.stored;
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
     unsigned char *out = NULL;
@@ -83,11 +97,18 @@ static inline Bytes picture_jpeg(int width, int height, J_COLOR_SPACE stored, bo
     for (int c = 0; c < jpeg.num_components; c++) {
         jpeg.comp_info[c].h_samp_factor = jpeg.comp_info[c].v_samp_factor = 1;
     }
-    if (progressive) {
+    if (kind.horizontal > 0) {
+        jpeg.comp_info[0].h_samp_factor = kind.horizontal;
+        jpeg.comp_info[0].v_samp_factor = kind.vertical;
+    }
+    if (kind.progressive) {
         jpeg_simple_progression(&jpeg);
     }
     jpeg_start_compress(&jpeg, TRUE);
-    uint8_t row[1024];
+    if (kind.orientation > 0) {
+        picture_exif(&jpeg, kind.orientation);
+    }
+    uint8_t row[4096];
     assert_true((size_t)width * 4 <= sizeof row);
     for (int y = 0; y < height; y++) {
         for (int i = 0; i < width * jpeg.input_components; i++) {
@@ -103,6 +124,83 @@ static inline Bytes picture_jpeg(int width, int height, J_COLOR_SPACE stored, bo
     Bytes file = {0};
     bytes_append(&file, out, size);
     free(out);
+    return file;
+}
+
+static inline Bytes picture_jpeg(int width, int height, J_COLOR_SPACE stored, bool progressive) {
+    return picture_jpeg_of(width, height, (JpegKind){.stored = stored, .progressive = progressive});
+}
+
+// Of picture_value()s.
+static inline Bytes picture_webp(int width, int height, bool lossless) {
+    Bytes rgb = {0}, file = {0};
+    for (int i = 0; i < width * height * 3; i++) {
+        uint8_t value = picture_value(i / 3 % width, i / 3 / width, i % 3);
+        bytes_append(&rgb, &value, 1);
+    }
+    uint8_t *packed = NULL;
+    size_t size = lossless ? WebPEncodeLosslessRGB(rgb.bytes, width, height, 3 * width, &packed)
+                           : WebPEncodeRGB(rgb.bytes, width, height, 3 * width, 90, &packed);
+    assert_true(size > 0);
+    bytes_append(&file, packed, size);
+    WebPFree(packed);
+    bytes_free(&rgb);
+    return file;
+}
+
+// Rows of random bits; from the top down with a negative height.
+typedef struct BmpKind {
+    int bits, compression, header, colours;
+    uint32_t masks[3];
+} BmpKind;
+
+static inline void picture_append_little(Bytes *file, uint32_t value, int bytes) {
+    for (int i = 0; i < bytes; i++) {
+        uint8_t byte = (uint8_t)(value >> 8 * i);
+        bytes_append(file, &byte, 1);
+    }
+}
+
+static inline Bytes picture_bmp(int width, int height, BmpKind kind) {
+    Bytes file = {0};
+    bool old = kind.header == 12;
+    int palette = kind.bits > 8 ? 0 : kind.colours > 0 ? kind.colours : 1 << kind.bits;
+    int masks = kind.compression == 3 && kind.header == 40 ? 12 : 0;
+    bytes_append(&file, "BM", 2);
+    picture_append_little(&file, 0, 4);
+    picture_append_little(&file, 0, 4);
+    picture_append_little(&file, (uint32_t)(14 + kind.header + masks + palette * (old ? 3 : 4)), 4);
+    picture_append_little(&file, (uint32_t)kind.header, 4);
+    picture_append_little(&file, (uint32_t)width, old ? 2 : 4);
+    picture_append_little(&file, (uint32_t)height, old ? 2 : 4);
+    picture_append_little(&file, 1, 2);
+    picture_append_little(&file, (uint32_t)kind.bits, 2);
+    if (!old) {
+        picture_append_little(&file, (uint32_t)kind.compression, 4);
+        for (int i = 0; i < 3; i++) {
+            picture_append_little(&file, 0, 4);
+        }
+        picture_append_little(&file, (uint32_t)kind.colours, 4);
+        picture_append_little(&file, 0, 4);
+        for (int i = 0; i < 3 && (masks > 0 || kind.header > 40); i++) {
+            picture_append_little(&file, kind.masks[i], 4);
+        }
+        while (file.size < (size_t)(14 + kind.header)) {
+            picture_append_little(&file, 0, 1);
+        }
+    }
+    for (int i = 0; i < palette; i++) { // blue, green, red
+        const uint8_t entry[4] = {(uint8_t)(3 * i), (uint8_t)(2 * i), (uint8_t)i, 0};
+        bytes_append(&file, entry, old ? 3 : 4);
+    }
+    int rows = height < 0 ? -height : height;
+    size_t row_bytes = (size_t)(width * kind.bits + 31) / 32 * 4;
+    for (int y = 0; y < rows; y++) {
+        uint8_t row[4096];
+        assert_true(row_bytes <= sizeof row);
+        picture_png_row(row, row_bytes, y);
+        bytes_append(&file, row, row_bytes);
+    }
     return file;
 }
 

@@ -88,7 +88,7 @@ static void cifar100_is_read(void **state) {
 // ---- what is wrong with a SPEC or a CIFAR file
 // ---------------------------------------------------
 
-#define KINDS "cifar10, cifar100, mnist or fashion-mnist"
+#define KINDS "cifar10, cifar100, mnist, fashion-mnist, folder or list"
 
 static void wrong_specs(void **state) {
     (void)state;
@@ -100,8 +100,9 @@ static void wrong_specs(void **state) {
                    "data 'cifar:x' is of unknown kind 'cifar', expected " KINDS);
     expect_failure(dataset_open(":x", SPLIT_TRAIN, &dataset), STATUS_USAGE,
                    "data ':x' is of unknown kind '', expected " KINDS);
-    expect_failure(dataset_open("mnist:", SPLIT_TRAIN, &dataset), STATUS_USAGE,
-                   "data 'mnist:' has no folder after ':', expected KIND:DIR with KIND " KINDS);
+    expect_failure(
+        dataset_open("mnist:", SPLIT_TRAIN, &dataset), STATUS_USAGE,
+        "data 'mnist:' has no folder or file after ':', expected KIND:DIR with KIND " KINDS);
     char spec[2 * SCRATCH_PATH];
     snprintf(spec, sizeof spec, "mnist:%s/absent", folder);
     expect_failure(dataset_open(spec, SPLIT_TRAIN, &dataset), STATUS_FAILED,

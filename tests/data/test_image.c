@@ -10,7 +10,7 @@ enum { WIDTH = 21, HEIGHT = 13 };
 static char folder[SCRATCH_PATH];
 
 static Status read_bytes(Bytes file, int channels, Image *image) {
-    Status status = image_decode("FILE", file.bytes, file.size, channels, image);
+    Status status = image_decode("FILE", file.bytes, file.size, channels, false, image);
     bytes_free(&file);
     return status;
 }
@@ -91,13 +91,14 @@ static void damaged_png(void **state) {
     Image image;
     Bytes whole = picture_png(WIDTH, HEIGHT, 8, PNG_COLOR_TYPE_RGB, false);
     for (size_t size = 8; size < whole.size; size++) {
-        expect_failure(image_decode("FILE", whole.bytes, size, 0, &image), STATUS_FAILED,
+        expect_failure(image_decode("FILE", whole.bytes, size, 0, false, &image), STATUS_FAILED,
                        "FILE: is a damaged PNG, at byte %zu of %zu (the file ends too early)", size,
                        size);
         assert_null(image.pixels);
     }
     whole.bytes[60] ^= 1;
-    assert_int_equal(image_decode("FILE", whole.bytes, whole.size, 0, &image), STATUS_FAILED);
+    assert_int_equal(image_decode("FILE", whole.bytes, whole.size, 0, false, &image),
+                     STATUS_FAILED);
     assert_non_null(strstr(status_message(), "FILE: is a damaged PNG, at byte"));
     whole.bytes[16] = 0x80; // a width above 2^31
     expect_failure(read_bytes(whole, 0, &image), STATUS_FAILED,
@@ -148,7 +149,8 @@ static void damaged_jpeg(void **state) {
         Bytes whole = picture_jpeg(WIDTH, HEIGHT, JCS_YCbCr, progressive == 1);
         Image image;
         for (size_t size = 3; size < whole.size; size++) {
-            assert_int_equal(image_decode("FILE", whole.bytes, size, 0, &image), STATUS_FAILED);
+            assert_int_equal(image_decode("FILE", whole.bytes, size, 0, false, &image),
+                             STATUS_FAILED);
             char sentence[128];
             snprintf(sentence, sizeof sentence,
                      "FILE: is a damaged JPEG of %zu bytes (Premature end of JPEG file)", size);
@@ -175,7 +177,7 @@ static void large_jpeg(void **state) {
     }
     memcpy(frame + 5, "\x20\x00\x30\x00", 4);
     Image image;
-    expect_failure(image_decode("FILE", file.bytes, file.size, 0, &image), STATUS_FAILED,
+    expect_failure(image_decode("FILE", file.bytes, file.size, 0, false, &image), STATUS_FAILED,
                    "FILE: has %zu bytes, too few for its 12288x8192 pixels", file.size);
     memcpy(frame + 5, "\x40\x00\x40\x00", 4);
     file.bytes = realloc(file.bytes, 1 << 20); // enough bytes for that many pixels
@@ -216,7 +218,7 @@ static void pnm_is_read(void **state) {
 
 static Status read_text(const char *text) {
     Image image;
-    Status status = image_decode("FILE", (const uint8_t *)text, strlen(text), 0, &image);
+    Status status = image_decode("FILE", (const uint8_t *)text, strlen(text), 0, false, &image);
     assert_null(image.pixels);
     return status;
 }
@@ -253,21 +255,23 @@ static void damaged_pnm(void **state) {
 
 static void other_files(void **state) {
     (void)state;
-    expect_failure(read_text(""), STATUS_FAILED,
-                   "FILE: begins with nothing, expected a PNG, JPEG, PPM or PGM picture");
+    expect_failure(
+        read_text(""), STATUS_FAILED,
+        "FILE: begins with nothing, expected a JPEG, PNG, WebP, BMP, PPM or PGM picture");
     expect_failure(read_text("P"), STATUS_FAILED,
-                   "FILE: begins with 50, expected a PNG, JPEG, PPM or PGM picture");
-    expect_failure(read_text("GIF89a"), STATUS_FAILED,
-                   "FILE: begins with 47 49 46 38, expected a PNG, JPEG, PPM or PGM picture");
+                   "FILE: begins with 50, expected a JPEG, PNG, WebP, BMP, PPM or PGM picture");
+    expect_failure(
+        read_text("GIF89a"), STATUS_FAILED,
+        "FILE: begins with 47 49 46 38, expected a JPEG, PNG, WebP, BMP, PPM or PGM picture");
     Image image;
-    expect_failure(image_decode("FILE", (const uint8_t *)"P5 1 1 255\n!", 12, 2, &image),
+    expect_failure(image_decode("FILE", (const uint8_t *)"P5 1 1 255\n!", 12, 2, false, &image),
                    STATUS_USAGE, "FILE: 2 channels asked for, expected 0, 1 or 3");
     char path[2 * SCRATCH_PATH];
     snprintf(path, sizeof path, "%s/absent.png", folder);
-    expect_failure(image_read(path, 0, &image), STATUS_FAILED,
+    expect_failure(image_read(path, 0, false, &image), STATUS_FAILED,
                    "%s: cannot be opened (No such file or directory)", path);
-    expect_failure(image_read(folder, 0, &image), STATUS_FAILED, "%s: is a folder, not a file",
-                   folder);
+    expect_failure(image_read(folder, 0, false, &image), STATUS_FAILED,
+                   "%s: is a folder, not a file", folder);
 }
 
 static void channels_are_converted(void **state) {
@@ -304,7 +308,7 @@ static void png_is_written(void **state) {
                                  channels);
         assert_int_equal(read_bytes(file, 0, &image), STATUS_OK);
         assert_int_equal(image_write_png(path, &image), STATUS_OK);
-        assert_int_equal(image_read(path, 0, &again), STATUS_OK);
+        assert_int_equal(image_read(path, 0, false, &again), STATUS_OK);
         assert_int_equal(again.width, WIDTH);
         assert_int_equal(again.height, HEIGHT);
         assert_int_equal(again.channels, channels);

@@ -13,6 +13,9 @@
 #define LLVMFuzzerTestOneInput fuzz_cifar
 #include "fuzz/fuzz_cifar.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_list
+#include "fuzz/fuzz_list.c"
+#undef LLVMFuzzerTestOneInput
 
 typedef int FuzzTarget(const uint8_t *bytes, size_t size);
 
@@ -83,6 +86,38 @@ static void pictures(void **state) {
     replay_damaged(fuzz_image, 7, picture_jpeg(21, 13, JCS_YCCK, true));
     replay_damaged(fuzz_image, 8, picture_pnm("P6 # small\n21 13 255\n", 21, 13, 3));
     replay_damaged(fuzz_image, 9, picture_pnm("P5\n21\n13\n255\n", 21, 13, 1));
+    replay_damaged(fuzz_image, 11, picture_webp(21, 13, true));
+    replay_damaged(fuzz_image, 12, picture_webp(21, 13, false));
+    replay_damaged(fuzz_image, 13, picture_jpeg_of(61, 43, (JpegKind){JCS_YCbCr, false, 2, 2, 6}));
+    replay_damaged(fuzz_image, 14, picture_jpeg_of(61, 43, (JpegKind){JCS_YCbCr, true, 2, 1, 3}));
+    Bytes plain = picture_jpeg(21, 13, JCS_YCbCr, false);
+    replay_damaged(fuzz_image, 15, gzip_bytes(&plain));
+    bytes_free(&plain);
+}
+
+static void bmp_pictures(void **state) {
+    (void)state;
+    const int depths[] = {1, 4, 8, 16, 24, 32};
+    for (uint64_t i = 0; i < 6; i++) {
+        replay_damaged(fuzz_image, 50 + i,
+                       picture_bmp(21, 13, (BmpKind){.bits = depths[i], .header = 40}));
+    }
+    replay_damaged(fuzz_image, 56, picture_bmp(21, -13, (BmpKind){.bits = 8, .header = 12}));
+    replay_damaged(
+        fuzz_image, 57,
+        picture_bmp(
+            21, 13,
+            (BmpKind){.bits = 16, .compression = 3, .header = 40, .masks = {0xf800, 0x7e0, 0x1f}}));
+    replay_damaged(fuzz_image, 58,
+                   picture_bmp(21, 13, (BmpKind){.bits = 8, .compression = 1, .header = 40}));
+}
+
+static void lists(void **state) {
+    (void)state;
+    static const char text[] = "# a comment\na.jpg 7 cat\r\n\n  /b/c.png\t0\nd/e.jpg 12\nf 999999";
+    Bytes list = {0};
+    bytes_append(&list, text, sizeof text - 1);
+    replay_damaged(fuzz_list, 40, list);
 }
 
 // A PNG whose checksums are right again after the damage, which otherwise stop it at the door.
@@ -154,10 +189,9 @@ static void cifar_files(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pictures),
-        cmocka_unit_test(pictures_with_repaired_checksums),
-        cmocka_unit_test(idx_files),
-        cmocka_unit_test(cifar_files),
+        cmocka_unit_test(pictures),     cmocka_unit_test(pictures_with_repaired_checksums),
+        cmocka_unit_test(idx_files),    cmocka_unit_test(cifar_files),
+        cmocka_unit_test(bmp_pictures), cmocka_unit_test(lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -266,6 +266,21 @@ static void test_resnet18(void **state) {
     check_model("resnet18", SHORTCUT_DEFAULT, (Shape){3, 32, 32}, 3, true, 1, 5);
 }
 
+static void test_seresnet18(void **state) {
+    (void)state;
+    check_model("seresnet18", SHORTCUT_DEFAULT, (Shape){3, 16, 16}, 3, true, 1, 16);
+}
+
+static void test_preresnet20(void **state) {
+    (void)state;
+    check_model("preresnet20", SHORTCUT_DEFAULT, SMALL, 3, true, 2, 2);
+}
+
+static void test_preresnet20_project_all(void **state) {
+    (void)state;
+    check_model("preresnet20", SHORTCUT_PROJECT_ALL, SMALL, 3, true, 1, 4);
+}
+
 // Every op that the residual nets leave out, with a value read three times (once by a node that
 // adds it to itself) and two losses.
 static Graph *every_other_op(void) {
@@ -345,6 +360,9 @@ int main(void) {
         cmocka_unit_test(test_resnet20_project_all),
         cmocka_unit_test(test_plain20),
         cmocka_unit_test(test_resnet18),
+        cmocka_unit_test(test_seresnet18),
+        cmocka_unit_test(test_preresnet20),
+        cmocka_unit_test(test_preresnet20_project_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small graphs of shapes that the table of models does not have (yet): branches, gates, auxiliary
-// losses, values with many readers. For tests of fusion and planning.
+// Small graphs with what makes graphs hard to fuse and to plan: branches, gates, auxiliary losses,
+// values with many readers, and knots that no model of the table has.
 #ifndef TESTS_MODELS_SMALL_NETS_H
 #define TESTS_MODELS_SMALL_NETS_H
 
@@ -89,7 +89,9 @@ static inline Graph *small_knots(void) {
     NodeId e = graph_conv(g, d, small_conv(4, 3, false), "conv2");
     NodeId f = graph_add(g, graph_relu(g, e), graph_relu(g, e), "add_twins");
     NodeId h = graph_relu(
-        g, graph_norm(g, graph_max_pool(g, f, (PoolAttr){3, 2, 1, false, false}, "pool"), "bn2"));
+        g,
+        graph_norm(g, graph_max_pool(g, f, (PoolAttr){.kernel = 3, .stride = 2, .pad = 1}, "pool"),
+                   "bn2"));
     NodeId three[] = {h, h, graph_sigmoid(g, h)};
     NodeId logits = small_head(g, graph_concat(g, three, 3, "concat"), "fc", 1);
     graph_sigmoid(g, graph_conv(g, h, small_conv(2, 1, true), "unused"));

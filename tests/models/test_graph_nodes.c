@@ -37,9 +37,12 @@ static void shapes_follow_the_rules(void **state) {
     Graph *g = graph_of(6, 15, 20);
     check_shape(g, graph_conv(g, 0, conv(8, 7, 2, 3, 0), "a"), 8, 8, 10);
     check_shape(g, graph_conv(g, 0, (ConvAttr){4, 1, 5, 1, 0, 2, true}, "b"), 4, 15, 16);
-    check_shape(g, graph_max_pool(g, 0, (PoolAttr){3, 2, 1, false, false}, "c"), 6, 8, 10);
-    check_shape(g, graph_avg_pool(g, 0, (PoolAttr){2, 2, 0, true, false}, "d"), 6, 8, 10);
-    check_shape(g, graph_avg_pool(g, 0, (PoolAttr){2, 2, 0, false, false}, "e"), 6, 7, 10);
+    check_shape(g, graph_max_pool(g, 0, (PoolAttr){.kernel = 3, .stride = 2, .pad = 1}, "c"), 6, 8,
+                10);
+    check_shape(g, graph_avg_pool(g, 0, (PoolAttr){.kernel = 2, .stride = 2, .ceil = true}, "d"), 6,
+                8, 10);
+    check_shape(g, graph_avg_pool(g, 0, (PoolAttr){.kernel = 2, .stride = 2}, "e"), 6, 7, 10);
+    check_shape(g, graph_avg_pool(g, 0, (PoolAttr){.adaptive = 7}, "e7"), 6, 7, 7);
     NodeId mean = graph_global_pool(g, 0);
     check_shape(g, mean, 6, 1, 1);
     check_shape(g, graph_gate(g, 0, mean, "f"), 6, 15, 20);
@@ -81,7 +84,8 @@ static void pooling_counts_windows(void **state) {
                 for (int pad = 0; pad <= kernel / 2; pad++) {
                     for (int ceil = 0; ceil < 2; ceil++) {
                         Graph *g = graph_of(1, extent, extent);
-                        PoolAttr attr = {kernel, stride, pad, ceil == 1, false};
+                        PoolAttr attr = {
+                            .kernel = kernel, .stride = stride, .pad = pad, .ceil = ceil == 1};
                         NodeId pool = graph_max_pool(g, 0, attr, "pool");
                         int expected = count_windows(extent, kernel, stride, pad, ceil == 1);
                         assert_int_equal(graph_shape(g, pool).height, expected);
@@ -97,7 +101,7 @@ static void pooling_counts_windows(void **state) {
 static void googlenet_pools_round_up(void **state) {
     (void)state;
     Graph *g = graph_of(64, 112, 112);
-    NodeId pool = graph_max_pool(g, 0, (PoolAttr){3, 2, 0, true, false}, "pool");
+    NodeId pool = graph_max_pool(g, 0, (PoolAttr){.kernel = 3, .stride = 2, .ceil = true}, "pool");
     check_shape(g, pool, 64, 56, 56);
     graph_destroy(g);
 }
@@ -127,15 +131,19 @@ static void bad_concat(Graph *g) {
     graph_concat(g, inputs, 2, "concat");
 }
 
-static void bad_pool(Graph *g) { graph_max_pool(g, 0, (PoolAttr){3, 2, 2, false, false}, "pool"); }
+static void bad_pool(Graph *g) {
+    graph_max_pool(g, 0, (PoolAttr){.kernel = 3, .stride = 2, .pad = 2}, "pool");
+}
 
 static void bad_window(Graph *g) {
-    graph_max_pool(g, 0, (PoolAttr){17, 2, 8, false, false}, "pool");
+    graph_max_pool(g, 0, (PoolAttr){.kernel = 17, .stride = 2, .pad = 8}, "pool");
 }
 
 static void bad_average(Graph *g) {
-    graph_avg_pool(g, 0, (PoolAttr){7, 7, 0, true, false}, "avgpool");
+    graph_avg_pool(g, 0, (PoolAttr){.kernel = 7, .stride = 7, .ceil = true}, "avgpool");
 }
+
+static void bad_adaptive(Graph *g) { graph_avg_pool(g, 0, (PoolAttr){.adaptive = -7}, "avgpool"); }
 
 static void bad_linear(Graph *g) { graph_linear(g, 0, 0, "fc"); }
 static void bad_shortcut(Graph *g) { graph_pad_shortcut(g, 0, (PadShortcutAttr){2, 2}, "pad"); }
@@ -180,6 +188,7 @@ static void bad_graphs_say_why(void **state) {
         {bad_pool, "pool: kernel 3x3, stride 2, pad 2 is no pooling (pad at most 1)"},
         {bad_window, "pool: kernel 17x17 is larger than 16x16"},
         {bad_average, "avgpool: kernel 7x7 with pad 0 does not fit 3x4x4"},
+        {bad_adaptive, "avgpool: -7x-7 windows are no pooling"},
         {bad_linear, "fc: 0 outputs are too few"},
         {bad_shortcut, "pad: 3x4x4 cannot be padded to 2 channels with stride 2"},
         {bad_dropout, "drop: rate 1 is not in 0 … 1"},
@@ -308,7 +317,7 @@ static void saved_elements_are_counted(void **state) {
     (void)state;
     Graph *g = graph_of(3, 5, 5);
     NodeId norm = graph_norm(g, 0, "bn");
-    NodeId pool = graph_max_pool(g, norm, (PoolAttr){2, 2, 0, false, false}, "pool");
+    NodeId pool = graph_max_pool(g, norm, (PoolAttr){.kernel = 2, .stride = 2}, "pool");
     NodeId loss = graph_softmax_loss(g, graph_global_pool(g, pool), (LossAttr){1, 0}, "loss");
     assert_int_equal(graph_status(g), STATUS_OK);
     assert_int_equal(op_saved_elements(g, &g->nodes[norm], 7), 6);

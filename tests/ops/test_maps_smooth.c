@@ -114,6 +114,14 @@ static void test_average(void **state) {
         Node node = {.op = OP_AVG_POOL, .shape = {21, out, out}, .pool = pool};
         run_both(smooth_case("avg_pool", node, (Shape){21, 8, 8}, 2));
     }
+    // Adaptive windows: of a whole image, even ones, overlapping ones, more windows than pixels.
+    const int windows[] = {1, 4, 5, 11};
+    for (int kind = 0; kind < 4; kind++) {
+        Node node = {.op = OP_AVG_POOL,
+                     .shape = {21, windows[kind], windows[kind]},
+                     .pool = {.adaptive = windows[kind]}};
+        run_both(smooth_case("avg_pool", node, (Shape){21, 8, 9}, 2));
+    }
 }
 
 // About `rate` of the elements are 0, the others 1/(1-rate); other samples, iterations and nodes

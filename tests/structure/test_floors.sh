@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Includes point down only:
-#   base <- {graph, data, formats} <- {models, backend} <- network <- train <- api <- program
+#   base <- {graph, data, formats} <- {models, backend} <- network <- weights <- train
+#   <- api <- program
 # Siblings do not include each other, backend/cpu/kernels sees base/ alone, the library below
 # src/api does not see resnet.h, program/ sees of the library nothing else, and an include of the
 # library always shows the folder.
@@ -15,8 +16,9 @@ floors() {
             rank["graph"] = rank["data"] = rank["formats"] = 1
             rank["models"] = rank["backend"] = 2
             rank["network"] = 3
-            rank["train"] = 4
-            rank["api"] = 5
+            rank["weights"] = 4
+            rank["train"] = 5
+            rank["api"] = 6
         }
         # The folder under src/, as the rules know it; backend is three of them.
         function room(path) {

@@ -14,8 +14,8 @@
 
 #include "base/cpu.h"
 #include "scratch.h"
-#include "train/model_file.h"
 #include "train/trainer.h"
+#include "weights/model_file.h"
 
 // 300 samples: 10 iterations an epoch, the last one of 12 samples.
 static TrainOptions small(const char *out) {
@@ -148,7 +148,7 @@ static void test_learns(void **state) {
     assert_true(json_real_value(json_object_get(first, "gradient_norm")) > 0);
     json_decref(gradients);
     ModelFile *file = NULL;
-    assert_int_equal(model_file_load(model("learns"), &file), STATUS_OK);
+    assert_int_equal(model_file_load(model("learns"), NULL, &file), STATUS_OK);
     assert_string_equal(file->class_names[9], "truck");
     assert_true(file->has_preprocess);
     model_file_destroy(file);

@@ -3,7 +3,8 @@
 // row of output pixels in forward, of input pixels in backward.
 //
 // Along one axis of `size` pixels, window o covers o*stride - pad … + kernel-1; max_pool's saved
-// bytes number the pixels of a whole window row by row, those in the pad included.
+// bytes number the pixels of a whole window row by row, those in the pad included. Adaptive window
+// o covers floor(o*size/windows) … ceil((o+1)*size/windows) - 1.
 #include "backend/cpu/kernels/map_kernels.h"
 #include "backend/cpu/ops.h"
 #include "backend/cpu/pieces.h"
@@ -23,15 +24,30 @@ typedef struct Run {
 static int smaller(int a, int b) { return a < b ? a : b; }
 static int larger(int a, int b) { return a > b ? a : b; }
 
+// Part o of `length` pixels cut into `parts`: all the pixels that it touches. Window o touches
+// pixel i exactly when pixel i touches window o, so this also finds the windows of a pixel.
+static Range even_part(int o, int parts, int length) {
+    int begin = (int)((int64_t)o * length / parts);
+    int end = (int)((((int64_t)o + 1) * length + parts - 1) / parts);
+    return (Range){begin, end - begin};
+}
+
 // The part of window o inside the axis.
 static Range window_inside(const PoolAttr *attr, int o, int size) {
+    if (attr->adaptive > 0) {
+        return even_part(o, attr->adaptive, size);
+    }
     int start = o * attr->stride - attr->pad;
     int begin = larger(start, 0);
     return (Range){begin, smaller(start + attr->kernel, size) - begin};
 }
 
-// The windows, `windows` in all, that pixel i lies in; none for a pixel that strides step over.
-static Range windows_of(const PoolAttr *attr, int i, int windows) {
+// The windows, `windows` in all, that pixel i of `size` lies in; none for a pixel that strides step
+// over.
+static Range windows_of(const PoolAttr *attr, int i, int size, int windows) {
+    if (attr->adaptive > 0) {
+        return even_part(i, size, windows);
+    }
     int place = i + attr->pad;
     int begin = place < attr->kernel ? 0 : (place - attr->kernel) / attr->stride + 1;
     int end = smaller(place / attr->stride + 1, windows);
@@ -41,7 +57,7 @@ static Range windows_of(const PoolAttr *attr, int i, int windows) {
 // What counts of window o along an axis: with include_pad also the pad, but nothing behind it,
 // where `ceil` lets a window reach.
 static int window_extent(const PoolAttr *attr, int o, int size) {
-    if (!attr->include_pad) {
+    if (!attr->include_pad || attr->adaptive > 0) {
         return window_inside(attr, o, size).count;
     }
     int start = o * attr->stride - attr->pad;
@@ -102,9 +118,9 @@ static void backward_task(void *context, int task, int worker) {
     const Call *call = run->call;
     const PoolAttr *attr = &run->attr;
     int sample = task / run->in.height, y = task % run->in.height;
-    Range rows = windows_of(attr, y, run->out.height);
+    Range rows = windows_of(attr, y, run->in.height, run->out.height);
     for (int x = 0; x < run->in.width; x++) {
-        Range columns = windows_of(attr, x, run->out.width);
+        Range columns = windows_of(attr, x, run->in.width, run->out.width);
         int64_t from = pixel_at(run->out, sample, rows.begin, columns.begin);
         PoolWindow windows = {
             .first = (const float *)call->output_gradient + from,

@@ -3,7 +3,7 @@
 //
 //     max_pool     y = the largest value inside the image; the first of equals; NaN if there is one
 //     avg_pool     y = sum / d, d = places of the window inside the padded image (include_pad) or
-//                  inside the image
+//                  inside the image; adaptive windows have no pad
 //     global_pool  y = mean over height and width
 //
 // max_pool puts aside, one byte for each output element, which place ky * kernel + kx of its window
@@ -18,7 +18,18 @@ typedef struct Span {
     int padded; // places inside the padded image
 } Span;
 
+static Span adaptive_span(int windows, int output, int extent) {
+    Span span;
+    span.start = span.begin = (int)((int64_t)output * extent / windows);
+    span.end = (int)((((int64_t)output + 1) * extent + windows - 1) / windows);
+    span.padded = span.end - span.start;
+    return span;
+}
+
 static Span window_span(const PoolAttr *pool, int output, int extent) {
+    if (pool->adaptive > 0) {
+        return adaptive_span(pool->adaptive, output, extent);
+    }
     Span span;
     span.start = output * pool->stride - pool->pad;
     int stop = span.start + pool->kernel;

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// A session on a data set: accuracy, and the logits.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/session.h"
+#include "base/files.h"
+#include "formats/npy.h"
+
+typedef struct Run {
+    resnet_session *session;
+    const Dataset *set;
+    Preprocess preprocess;
+    resnet_predict_options options;
+    EvaluateOptions evaluate; // what of it belongs to every way
+    Evaluation result;
+} Run;
+
+// ---- classes -----------------------------------------------------------------------------------
+
+static int find_name(const resnet_model *model, const char *name) {
+    for (int i = 0; i < resnet_model_classes(model); i++) {
+        if (strcmp(model->file->class_names[i], name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+// A folder's classes by their names, where the model has all of these; else *out stays NULL.
+static Status match_names(const resnet_model *model, const Dataset *set, int32_t **out) {
+    if (set->paths == NULL || set->class_names == NULL || model->file->class_names == NULL) {
+        return STATUS_OK;
+    }
+    int32_t *labels = malloc((size_t)set->classes * sizeof *labels);
+    if (labels == NULL) {
+        return status_fail(STATUS_FAILED, "cannot get memory for %d classes", set->classes);
+    }
+    bool all = true;
+    for (int i = 0; i < set->classes && all; i++) {
+        labels[i] = find_name(model, set->class_names[i]);
+        all = labels[i] >= 0;
+    }
+    if (all) {
+        *out = labels;
+    } else {
+        free(labels);
+    }
+    return STATUS_OK;
+}
+
+// Whether the data fit the weights. A list names no classes: its labels may be the first of more.
+static Status check(const resnet_model *model, const Dataset *set, const int32_t *labels) {
+    int classes = resnet_model_classes(model);
+    Shape input = model_input(model);
+    if (set->paths != NULL) {
+        bool fits = set->class_names == NULL ? set->classes <= classes : set->classes == classes;
+        return fits || labels != NULL
+                   ? STATUS_OK
+                   : status_fail(STATUS_FAILED, "the weights are for %d classes, but the %s has %d",
+                                 classes, set->name, set->classes);
+    }
+    if (set->channels != input.channels || set->height != input.height ||
+        set->width != input.width || set->classes != classes) {
+        return status_fail(
+            STATUS_FAILED,
+            "the weights are for %d classes of %dx%dx%d images, but %s has %d classes of %dx%dx%d",
+            classes, input.channels, input.height, input.width, set->name, set->classes,
+            set->channels, set->height, set->width);
+    }
+    return STATUS_OK;
+}
+
+// ---- the ways through the data -----------------------------------------------------------------
+
+static Status run_loader(Run *run) {
+    bool photographs = run->set->paths != NULL;
+    int batch = run->session->batch;
+    LoaderOptions options = {.batch = batch,
+                             .workers = photographs ? threads_count(run->session->threads) : 1,
+                             .ahead = LOADER_AHEAD,
+                             .exif = run->options.exif != 0};
+    ViewScores scores = {0};
+    run->evaluate.batch = batch;
+    if (run->options.views == RESNET_VIEWS_TEN_CROP) {
+        options.views = VIEWS_TEN_CROP;
+        run->evaluate.views = views_count(options.views);
+        options.batch = (batch + run->evaluate.views - 1) / run->evaluate.views;
+        TRY(view_scores_create(resnet_model_classes(run->session->model), &scores));
+        run->evaluate.scores = &scores;
+    }
+    Loader *loader = NULL;
+    Status status = loader_create(run->set, &run->preprocess, &options, &loader);
+    if (status == STATUS_OK) {
+        evaluate_run(run->session->network, loader, &run->evaluate, &run->result);
+    }
+    loader_destroy(loader);
+    view_scores_destroy(&scores);
+    return status;
+}
+
+static Status scales_of_file(const Run *run, const char *path, ViewScores *scores) {
+    Image picture;
+    TRY(image_read(path, run->preprocess.channels, run->options.exif != 0, &picture));
+    view_scores_clear(scores);
+    Status status =
+        scales_run(run->session->scales, path, &picture, &run->preprocess, NULL, scores);
+    image_free(&picture);
+    return status;
+}
+
+// One picture after the other, each in networks of its own size.
+static void run_scales(Run *run, ViewScores *scores) {
+    const EvaluateOptions *evaluate = &run->evaluate;
+    int classes = scores->classes;
+    for (uint32_t i = 0; i < run->set->count; i++) {
+        Status status = scales_of_file(run, run->set->paths[i], scores);
+        if (status == STATUS_OK) {
+            int32_t label = run->set->labels[i];
+            label = evaluate->labels != NULL ? evaluate->labels[label] : label;
+            view_scores_average(scores);
+            evaluation_add(&run->result, scores->logits, classes, label);
+        } else {
+            run->result.failed++;
+            if (evaluate->failure != NULL) {
+                evaluate->failure(evaluate->user, status_message());
+            }
+        }
+        for (int c = 0; c < classes && evaluate->logits != NULL; c++) {
+            evaluate->logits[(size_t)i * (size_t)classes + (size_t)c] =
+                status == STATUS_OK ? scores->logits[c] : NAN;
+        }
+    }
+    evaluation_finish(&run->result);
+}
+
+static Status run_views(Run *run) {
+    if (run->options.views == RESNET_VIEWS_CENTER || run->set->paths == NULL) {
+        if (run->options.views != RESNET_VIEWS_CENTER) {
+            return status_fail(STATUS_USAGE,
+                               "several views are for photographs: the images of %s have the "
+                               "network's size",
+                               run->set->name);
+        }
+        return run_loader(run);
+    }
+    if (run->options.views == RESNET_VIEWS_TEN_CROP) {
+        return run_loader(run);
+    }
+    TRY(session_scales(run->session));
+    ViewScores scores;
+    TRY(view_scores_create(resnet_model_classes(run->session->model), &scores));
+    run_scales(run, &scores);
+    view_scores_destroy(&scores);
+    return STATUS_OK;
+}
+
+// ---- the public function -----------------------------------------------------------------------
+
+static void tell(const Run *run, double seconds, resnet_evaluation *out) {
+    const Evaluation *result = &run->result;
+    double samples = result->samples > 0 ? (double)result->samples : 1;
+    *out = (resnet_evaluation){
+        .samples = (int)result->samples,
+        .correct = (int)result->correct,
+        .correct5 = (int)result->correct5,
+        .failed = (int)result->failed,
+        .top1 = 100 * (double)result->correct / samples,
+        .top5 = 100 * (double)result->correct5 / samples,
+        .loss = result->loss,
+        .seconds = seconds,
+        .images_per_second = seconds > 0 ? (double)result->samples / seconds : 0,
+    };
+}
+
+static Status evaluate(Run *run, const char *logits_path, resnet_evaluation *out) {
+    size_t classes = (size_t)resnet_model_classes(run->session->model);
+    if (logits_path != NULL) {
+        run->evaluate.logits =
+            malloc((size_t)run->set->count * classes * sizeof *run->evaluate.logits + 1);
+        if (run->evaluate.logits == NULL) {
+            return (Status)out_of_memory("the logits");
+        }
+    }
+    double start = clock_seconds();
+    Status status = run_views(run);
+    if (status == STATUS_OK) {
+        tell(run, clock_seconds() - start, out);
+    }
+    if (status == STATUS_OK && logits_path != NULL) {
+        const int64_t dims[2] = {run->set->count, (int64_t)classes};
+        status = npy_write(logits_path, run->evaluate.logits, dims, 2);
+    }
+    free(run->evaluate.logits);
+    return status;
+}
+
+resnet_status resnet_session_evaluate(resnet_session *session, const resnet_data *data,
+                                      const resnet_predict_options *options,
+                                      const char *logits_path,
+                                      void (*failure)(void *user, const char *sentence), void *user,
+                                      resnet_evaluation *out) {
+    Run run = {.session = session,
+               .set = data->dataset,
+               .preprocess = model_preprocess(session->model),
+               .evaluate = {.failure = failure, .user = user}};
+    resnet_predict_options_default(&run.options);
+    if (options != NULL) {
+        run.options = *options;
+    }
+    int32_t *labels = NULL;
+    Status status = match_names(session->model, run.set, &labels);
+    run.evaluate.labels = labels;
+    if (status == STATUS_OK) {
+        status = check(session->model, run.set, labels);
+    }
+    if (status == STATUS_OK) {
+        status = evaluate(&run, logits_path, out);
+    }
+    free(labels);
+    return (resnet_status)status;
+}

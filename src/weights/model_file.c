@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weights/model_file.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weights/entries.h"
+#include "weights/identify.h"
+#include "weights/labels.h"
+#include "weights/model_entries.h"
+
+static Status out_of_memory(void) {
+    return status_fail(STATUS_FAILED, "cannot get memory for a model");
+}
+
+Status model_file_create(const char *name, const ModelOptions *options, ModelFile **out) {
+    *out = NULL;
+    ModelFile *file = calloc(1, sizeof *file);
+    if (file == NULL) {
+        return out_of_memory();
+    }
+    if (options != NULL) {
+        file->options = *options;
+    }
+    file->options.loss = false;
+    // Defaults are named, so that a file says what they were: a later default may be another.
+    Status status = model_resolve(name, &file->options);
+    if (status == STATUS_OK) {
+        status = model_build(name, &file->options, &file->graph);
+    }
+    if (status == STATUS_OK) {
+        file->arena = arena_create();
+        file->name = file->arena != NULL ? arena_format(file->arena, "%s", name) : NULL;
+        status = file->name != NULL ? STATUS_OK : out_of_memory();
+    }
+    if (status != STATUS_OK) {
+        model_file_destroy(file);
+        return status;
+    }
+    *out = file;
+    return STATUS_OK;
+}
+
+void model_file_destroy(ModelFile *file) {
+    if (file == NULL) {
+        return;
+    }
+    parameters_destroy(file->parameters);
+    graph_destroy(file->graph);
+    arena_destroy(file->arena);
+    free(file);
+}
+
+Status model_file_initialise(ModelFile *file, uint64_t seed) {
+    if (file->parameters != NULL) {
+        return STATUS_OK;
+    }
+    TRY(parameters_create(file->graph, sizeof(float), false, &file->parameters));
+    parameters_init(file->parameters, file->graph, seed);
+    return STATUS_OK;
+}
+
+Status model_file_set_classes(ModelFile *file, char *const *names, int count) {
+    if (count != file->options.classes) {
+        return status_fail(STATUS_FAILED, "%d names of classes for a model with %d classes", count,
+                           file->options.classes);
+    }
+    char **copies = arena_alloc(file->arena, (size_t)count * sizeof *copies);
+    bool failed = copies == NULL;
+    for (int i = 0; i < count && !failed; i++) {
+        copies[i] = arena_format(file->arena, "%s", names[i]);
+        failed = copies[i] == NULL;
+    }
+    if (failed) {
+        return out_of_memory();
+    }
+    file->class_names = copies;
+    return STATUS_OK;
+}
+
+Status model_file_set_preprocess(ModelFile *file, const Preprocess *preprocess) {
+    Preprocess copy = *preprocess;
+    if (preprocess->pixel_mean != NULL) {
+        size_t bytes = (size_t)preprocess->height * (size_t)preprocess->width *
+                       (size_t)preprocess->channels * sizeof(float);
+        copy.pixel_mean = arena_alloc(file->arena, bytes);
+        if (copy.pixel_mean == NULL) {
+            return out_of_memory();
+        }
+        memcpy(copy.pixel_mean, preprocess->pixel_mean, bytes);
+    }
+    file->preprocess = copy;
+    file->has_preprocess = true;
+    return STATUS_OK;
+}
+
+// ---- loading ------------------------------------------------------------------------------------
+
+static Status load_own(const TensorFile *open, const char *path, const LoadOptions *options,
+                       ModelFile **out) {
+    TRY(model_entries_read(open, path, out));
+    ModelFile *file = *out;
+    if (options->model != NULL && strcmp(options->model, file->name) != 0) {
+        return status_fail(STATUS_FAILED, "%s: says that it is %s, not %.64s", path, file->name,
+                           options->model);
+    }
+    StrideIn stride_in = file->options.stride_in;
+    if (options->stride_in != STRIDE_IN_DEFAULT && stride_in != STRIDE_IN_DEFAULT &&
+        options->stride_in != stride_in) {
+        return status_fail(STATUS_FAILED,
+                           "%s: says that its stride is in the %s convolutions, not %s", path,
+                           stride_in_name(stride_in), stride_in_name(options->stride_in));
+    }
+    TRY(parameters_create(file->graph, sizeof(float), false, &file->parameters));
+    for (int32_t p = 0; p < file->graph->param_count; p++) {
+        const Param *param = &file->graph->params[p];
+        float *values = parameters_values(file->parameters, param);
+        if (entries_read_param(open, "", param, values) != STATUS_OK) {
+            return status_context(STATUS_FAILED, "%s", path);
+        }
+    }
+    return STATUS_OK;
+}
+
+// Files have parameters in the order of the network, mostly: the search begins after the last one.
+static const Param *next_param(const Graph *graph, const char *name, int32_t *last) {
+    for (int32_t i = 0; i < graph->param_count; i++) {
+        *last = (*last + 1) % graph->param_count;
+        if (strcmp(graph->params[*last].name, name) == 0) {
+            return &graph->params[*last];
+        }
+    }
+    return NULL;
+}
+
+static Status copy_parameters(const char *path, const Identity *identity, ModelFile *file) {
+    int32_t last = -1, copied = 0;
+    TRY(parameters_create(file->graph, sizeof(float), false, &file->parameters));
+    for (int i = 0; i < identity->renaming_count; i++) {
+        const Renaming *renaming = &identity->renamings[i];
+        if (renaming->name != NULL) {
+            const Param *param = next_param(file->graph, renaming->name, &last);
+            assert(param != NULL && param->elements == renaming->tensor->elements);
+            copied++;
+            if (tensor_to_float(renaming->tensor, parameters_values(file->parameters, param)) !=
+                STATUS_OK) {
+                return status_context(STATUS_FAILED, "%s", path);
+            }
+        }
+    }
+    assert(copied == file->graph->param_count);
+    return STATUS_OK;
+}
+
+static Status load_identified(const char *path, const LoadOptions *options,
+                              const Identity *identity, ModelFile **out) {
+    if (identity->refused != NULL) {
+        return status_fail(STATUS_FAILED, "%s: %s", path, identity->refused);
+    }
+    ModelOptions model = identity->options;
+    if (options->stride_in != STRIDE_IN_DEFAULT) {
+        model.stride_in = options->stride_in;
+    }
+    TRY(model_file_create(identity->model, &model, out));
+    return copy_parameters(path, identity, *out);
+}
+
+static Status load_foreign(const TensorFile *open, const char *path, const LoadOptions *options,
+                           ModelFile **out) {
+    Arena *arena = arena_create();
+    if (arena == NULL) {
+        return out_of_memory();
+    }
+    Identity identity;
+    Status status = weights_identify(arena, open, options->model, &identity);
+    if (status == STATUS_OK) {
+        status = load_identified(path, options, &identity, out);
+    }
+    arena_destroy(arena);
+    return status;
+}
+
+// Labels and preprocessing in place of what the file carries.
+static Status apply_options(const char *path, const LoadOptions *options, ModelFile *file) {
+    Shape input = file->options.input;
+    if (options->preset != NULL && input.channels != 1 && input.channels != 3) {
+        return status_fail(STATUS_FAILED, "%s: reads %d channels, but a picture has 1 or 3", path,
+                           input.channels);
+    }
+    if (options->preset != NULL) {
+        Preprocess preset;
+        TRY(preprocess_preset(options->preset, input.channels, input.height, input.width, &preset));
+        TRY(model_file_set_preprocess(file, &preset));
+    }
+    return options->labels == NULL ? STATUS_OK
+                                   : labels_read(file->arena, options->labels,
+                                                 file->options.classes, &file->class_names);
+}
+
+static Status load(const char *path, const LoadOptions *options, ModelFile **out) {
+    TensorFile *open = NULL;
+    TRY(tensor_file_open(path, &open));
+    Status status = model_entries_are_own(open) ? load_own(open, path, options, out)
+                                                : load_foreign(open, path, options, out);
+    tensor_file_close(open);
+    return status == STATUS_OK ? apply_options(path, options, *out) : status;
+}
+
+Status model_file_load(const char *path, const LoadOptions *options, ModelFile **out) {
+    static const LoadOptions NONE = {0};
+    *out = NULL;
+    options = options != NULL ? options : &NONE;
+    if (options->model != NULL) {
+        ModelOptions model = {.stride_in = options->stride_in};
+        TRY(model_resolve(options->model, &model));
+    }
+    Status status = load(path, options, out);
+    if (status != STATUS_OK) {
+        model_file_destroy(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+Status model_file_save(const ModelFile *file, const char *path) {
+    Entries entries;
+    TRY(entries_create(model_entries_tensors(file), MODEL_ENTRIES_METADATA, &entries));
+    Status status = model_entries_add(file, &entries);
+    if (status == STATUS_OK) {
+        status = entries_write(&entries, path);
+    }
+    entries_destroy(&entries);
+    return status;
+}
