@@ -30,12 +30,6 @@ static resnet_status model_wrap(Status status, ModelFile *file, uint64_t seed, r
     return RESNET_OK;
 }
 
-static Status read_stride_in(const char *text, StrideIn *out) {
-    return text == NULL || stride_in_parse(text, out)
-               ? STATUS_OK
-               : status_fail(STATUS_USAGE, "stride-in '%s' is neither 1x1 nor 3x3", text);
-}
-
 resnet_status resnet_model_create(const char *name, const resnet_model_options *options,
                                   resnet_model **out) {
     *out = NULL;
@@ -46,12 +40,11 @@ resnet_status resnet_model_create(const char *name, const resnet_model_options *
         .classes = options->classes,
         .input = {options->channels, options->height, options->width},
     };
-    if (options->shortcut != NULL && !shortcut_parse(options->shortcut, &build.shortcut)) {
-        return (resnet_status)status_fail(STATUS_USAGE, "shortcut '%s' is none of A, B, C",
-                                          options->shortcut);
-    }
     ModelFile *file = NULL;
-    Status status = read_stride_in(options->stride_in, &build.stride_in);
+    Status status = shortcut_read(options->shortcut, &build.shortcut);
+    if (status == STATUS_OK) {
+        status = stride_in_read(options->stride_in, &build.stride_in);
+    }
     if (status == STATUS_OK) {
         status = model_file_create(name, &build, &file);
     }
@@ -71,7 +64,7 @@ resnet_status resnet_model_load(const char *path, const resnet_load_options *opt
     LoadOptions load = {
         .model = options->model, .preset = options->preset, .labels = options->labels};
     ModelFile *file = NULL;
-    Status status = read_stride_in(options->stride_in, &load.stride_in);
+    Status status = stride_in_read(options->stride_in, &load.stride_in);
     if (status == STATUS_OK) {
         status = model_file_load(path, &load, &file);
     }

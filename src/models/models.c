@@ -129,3 +129,15 @@ bool stride_in_parse(const char *text, StrideIn *out) {
 }
 
 const char *stride_in_name(StrideIn stride_in) { return STRIDE_IN_NAMES[stride_in]; }
+
+Status shortcut_read(const char *text, Shortcut *out) {
+    return text == NULL || shortcut_parse(text, out)
+               ? STATUS_OK
+               : status_fail(STATUS_USAGE, "shortcut '%s' is none of A, B, C", text);
+}
+
+Status stride_in_read(const char *text, StrideIn *out) {
+    return text == NULL || stride_in_parse(text, out)
+               ? STATUS_OK
+               : status_fail(STATUS_USAGE, "stride-in '%s' is neither 1x1 nor 3x3", text);
+}

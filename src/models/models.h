@@ -55,6 +55,9 @@ bool shortcut_parse(const char *text, Shortcut *out);
 const char *shortcut_name(Shortcut shortcut);
 // "1x1", "3x3".
 bool stride_in_parse(const char *text, StrideIn *out);
+// The same for a caller's argument: NULL leaves *out as it is, an unknown text is STATUS_USAGE.
+Status shortcut_read(const char *text, Shortcut *out);
+Status stride_in_read(const char *text, StrideIn *out);
 const char *stride_in_name(StrideIn stride_in);
 
 #endif

@@ -43,14 +43,8 @@ static Status read_model_options(const Training *training, ModelOptions *out) {
     *out = (ModelOptions){.classes = set->classes,
                           .input = {set->channels, set->height, set->width},
                           .label_smoothing = (float)training->recipe.label_smoothing};
-    if (options->shortcut != NULL && !shortcut_parse(options->shortcut, &out->shortcut)) {
-        return status_fail(STATUS_USAGE, "shortcut '%s' is none of A, B, C", options->shortcut);
-    }
-    if (options->stride_in != NULL && !stride_in_parse(options->stride_in, &out->stride_in)) {
-        return status_fail(STATUS_USAGE, "stride-in '%s' is neither 1x1 nor 3x3",
-                           options->stride_in);
-    }
-    return STATUS_OK;
+    TRY(shortcut_read(options->shortcut, &out->shortcut));
+    return stride_in_read(options->stride_in, &out->stride_in);
 }
 
 static bool same_shape(const Param *a, const Param *b) {
