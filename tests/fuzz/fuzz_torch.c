@@ -6,15 +6,9 @@
 #include <string.h>
 
 #include "formats/tensor_file.h"
+#include "fuzz/sentence.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void check_sentence(const char *sentence) {
-    assert(strncmp(sentence, "fuzz: ", 6) == 0 && strlen(sentence) > 10);
-    for (const char *c = sentence; *c != '\0'; c++) {
-        assert((unsigned char)*c >= ' ' && *c != 0x7f);
-    }
-}
 
 // Reads every byte, so that a sanitizer sees an extent that leaves its storage.
 static void check_tensor(const TensorFile *file, const Tensor *tensor) {

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "fuzz/fuzz_torch.c"
+#include "fuzz/replay.h"
 
 #define FOLDER "tests/formats/torch/"
 
@@ -165,17 +166,8 @@ static void test_splices(void **state) {
 }
 
 int main(int count, char **arguments) {
-    for (int i = 1; i < count; i++) {
-        FileBytes file;
-        if (file_map(arguments[i], &file) != STATUS_OK) {
-            fprintf(stderr, "%s\n", status_message());
-            return 1;
-        }
-        LLVMFuzzerTestOneInput(file.bytes, file.size);
-        file_unmap(&file);
-    }
     if (count > 1) {
-        return 0;
+        return replay_files(count - 1, arguments + 1);
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_truncations),

@@ -13,6 +13,7 @@
 #include "backend/cpu/kernels/conv_kernels.h"
 #include "backend/cpu/kernels/kernels.h"
 #include "base/random.h"
+#include "kernel_sets.h"
 
 enum {
     GUARD = 32,
@@ -26,34 +27,7 @@ enum {
 };
 static const float GUARD_VALUE = -54321.0f;
 
-static const Kernels *sets[4];
-static int set_count;
 static int failures;
-
-static inline void find_sets(void) {
-#if defined(__x86_64__)
-    const Kernels *all[] = {&kernels_portable, &kernels_avx2, &kernels_avx512};
-#elif defined(__aarch64__)
-    const Kernels *all[] = {&kernels_portable, &kernels_neon};
-#else
-    const Kernels *all[] = {&kernels_portable};
-#endif
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (isa_supported(all[i]->isa)) {
-            sets[set_count++] = all[i];
-        }
-    }
-}
-
-// Without FMA a sum rounds its products too.
-static inline bool has_fma(const Kernels *kernels) {
-#if defined(__x86_64__)
-    return kernels->isa != ISA_PORTABLE;
-#else
-    (void)kernels;
-    return true;
-#endif
-}
 
 // Floats between guards, in memory that is aligned to floats alone.
 typedef struct Buffer {

@@ -17,35 +17,7 @@
 #include "backend/cpu/ops.h"
 #include "base/arena.h"
 #include "base/random.h"
-
-enum { SETS_MAX = 3 };
-
-static const Kernels *sets[SETS_MAX];
-static int set_count;
-
-static inline void find_sets(void) {
-#if defined(__x86_64__)
-    const Kernels *all[] = {&kernels_portable, &kernels_avx2, &kernels_avx512};
-#elif defined(__aarch64__)
-    const Kernels *all[] = {&kernels_portable, &kernels_neon};
-#else
-    const Kernels *all[] = {&kernels_portable};
-#endif
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (isa_supported(all[i]->isa)) {
-            sets[set_count++] = all[i];
-        }
-    }
-}
-
-static inline bool has_fma(const Kernels *kernels) {
-#if defined(__x86_64__)
-    return kernels->isa != ISA_PORTABLE;
-#else
-    (void)kernels;
-    return true;
-#endif
-}
+#include "kernel_sets.h"
 
 // A value of [-8, 8] or a real number of about that size.
 static inline void fill(float *values, size_t count, bool integers, int limit, uint64_t seed) {
