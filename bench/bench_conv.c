@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolution speed by shape: forward, backward to the input, backward to the weights, and both
-// backward passes together, in GFLOP/s for each core and as a fraction of the core's measured peak.
+// Convolution speed by shape, in GFLOP/s for each core and as a fraction of the core's measured
+// peak. First a layer of a training step on the direct path: forward, backward to the input,
+// backward to the weights, and both backward passes together. Then by path: 3x3 convolutions
+// forward at inference, with folded norm, residual and ReLU, and in training. There the operations
+// are those of the direct sum whatever the path, so that more than the peak can be shown; the star
+// marks the path that is taken.
 //
 //     bench_conv [--isa NAME] [--threads N] [--repeats N] [--only TEXT]
 //
@@ -44,6 +48,23 @@ static const Case cases[] = {
     {"imagenet 1x1 1024-2048 /2 @14", 8, 1024, 14, 2048, 1, 2},
 };
 
+// 3x3 at inference, and in training.
+static const Case path_cases[] = {
+    {"64-64 @56, batch 1", 1, 64, 56, 64, 3, 1},
+    {"64-64 @56, batch 8", 8, 64, 56, 64, 3, 1},
+    {"128-128 @28, batch 1", 1, 128, 28, 128, 3, 1},
+    {"128-128 @28, batch 8", 8, 128, 28, 128, 3, 1},
+    {"256-256 @14, batch 1", 1, 256, 14, 256, 3, 1},
+    {"256-256 @14, batch 8", 8, 256, 14, 256, 3, 1},
+    {"512-512 @7, batch 1", 1, 512, 7, 512, 3, 1},
+    {"512-512 @7, batch 8", 8, 512, 7, 512, 3, 1},
+    {"64-64 @224, batch 1", 1, 64, 224, 64, 3, 1},
+    {"512-512 @14, batch 1", 1, 512, 14, 512, 3, 1},
+    {"16-16 @32, batch 128", 128, 16, 32, 16, 3, 1},
+    {"32-32 @16, batch 128", 128, 32, 16, 32, 3, 1},
+    {"64-64 @8, batch 128", 128, 64, 8, 64, 3, 1},
+};
+
 static int repeats = 5;
 
 static double now(const Threads *threads) {
@@ -67,9 +88,80 @@ static float *numbers(size_t count) {
 
 typedef enum Pass { FORWARD, TO_INPUT, TO_WEIGHTS, BACKWARD, PASSES } Pass;
 
-static void run_pass(Pass pass, Call call, const Kernels *kernels) {
+// A convolution on a path, with all that its passes read and write.
+typedef struct Layer {
+    Node nodes[2];
+    ConvGeometry geometry;
+    const ConvPath *path;
+    Call call;
+    double operations; // of one pass
+} Layer;
+
+static void layer_create(Layer *layer, const Case *c, const ConvPath *path, Phase phase,
+                         Threads *threads) {
+    const bool fused = phase == PHASE_INFERENCE;
+    const int pad = c->kernel / 2, size = (c->size + 2 * pad - c->kernel) / c->stride + 1;
+    *layer = (Layer){.nodes = {{.op = OP_INPUT, .shape = {c->channels, c->size, c->size}},
+                               {.op = OP_CONV,
+                                .shape = {c->out_channels, size, size},
+                                .relu = fused,
+                                .folded_norm = fused,
+                                .conv = {.out_channels = c->out_channels,
+                                         .kernel_height = c->kernel,
+                                         .kernel_width = c->kernel,
+                                         .stride = c->stride,
+                                         .pad = pad}}},
+                     .path = path};
+    layer->geometry = conv_geometry(&layer->nodes[1], layer->nodes[0].shape, c->batch);
+    const ConvGeometry *g = &layer->geometry;
+    const size_t in = (size_t)c->batch * shape_elements(layer->nodes[0].shape);
+    const size_t out = (size_t)c->batch * shape_elements(layer->nodes[1].shape);
+    const size_t channels = (size_t)c->out_channels;
+    const size_t weights = (size_t)c->channels * channels * (size_t)(c->kernel * c->kernel);
+    layer->operations = 2.0 * (double)out * (double)c->channels * (double)(c->kernel * c->kernel);
+    Call *call = &layer->call;
+    *call = (Call){.node = &layer->nodes[1],
+                   .input_shape = {layer->nodes[0].shape},
+                   .batch = c->batch,
+                   .phase = phase,
+                   .input = {numbers(in), fused ? numbers(out) : NULL},
+                   .output = numbers(out),
+                   .param = {numbers(weights)},
+                   .prepared = numbers(path->prepared_size(g, phase) / sizeof(float)),
+                   .output_gradient = numbers(out),
+                   .input_gradient = {numbers(in)},
+                   .param_gradient = {numbers(weights)},
+                   .workspace = numbers(path->workspace_size(g, phase, threads_count(threads)) /
+                                        sizeof(float)),
+                   .threads = threads};
+    for (int i = 2; fused && i < NODE_PARAMS; i++) {
+        float *values = numbers(channels);
+        for (size_t n = 0; n < channels; n++) {
+            values[n] = 1.0f;
+        }
+        call->param[i] = values;
+    }
+}
+
+static void layer_destroy(Layer *layer) {
+    Call *call = &layer->call;
+    block_free((void *)call->input[0]);
+    block_free((void *)call->input[1]);
+    block_free(call->output);
+    for (int i = 0; i < NODE_PARAMS; i++) {
+        block_free(call->param[i]);
+    }
+    block_free(call->prepared);
+    block_free((void *)call->output_gradient);
+    block_free(call->input_gradient[0]);
+    block_free(call->param_gradient[0]);
+    block_free(call->workspace);
+}
+
+static void run_pass(Pass pass, const Layer *layer, const Kernels *kernels) {
+    Call call = layer->call;
     if (pass == FORWARD) {
-        cpu_conv.forward(&call, kernels);
+        layer->path->forward(&layer->geometry, &call, kernels);
         return;
     }
     if (pass == TO_INPUT) {
@@ -77,20 +169,21 @@ static void run_pass(Pass pass, Call call, const Kernels *kernels) {
     } else if (pass == TO_WEIGHTS) {
         call.input_gradient[0] = NULL;
     }
-    cpu_conv.backward(&call, kernels);
+    layer->path->backward(&layer->geometry, &call, kernels);
 }
 
 // Seconds of one run: the best of some repeats, each long enough for the clock.
-static double measure(Pass pass, const Call *call, const Kernels *kernels) {
+static double measure(Pass pass, const Layer *layer, const Kernels *kernels) {
     int turns = 1;
     double best = 1e30;
-    run_pass(pass, *call, kernels);
+    const Threads *threads = layer->call.threads;
+    run_pass(pass, layer, kernels);
     for (int repeat = 0; repeat < repeats;) {
-        const double begin = now(call->threads);
+        const double begin = now(threads);
         for (int turn = 0; turn < turns; turn++) {
-            run_pass(pass, *call, kernels);
+            run_pass(pass, layer, kernels);
         }
-        const double seconds = now(call->threads) - begin;
+        const double seconds = now(threads) - begin;
         if (seconds < 0.02) {
             turns *= 2;
             continue;
@@ -99,6 +192,14 @@ static double measure(Pass pass, const Call *call, const Kernels *kernels) {
         repeat++;
     }
     return best;
+}
+
+static void print_rate(Pass pass, const Layer *layer, const Kernels *kernels, double peak,
+                       const char *mark) {
+    const double work = pass == BACKWARD ? 2 * layer->operations : layer->operations;
+    const double rate = work / measure(pass, layer, kernels) / threads_count(layer->call.threads);
+    printf("  %7.1f %4.0f%%%s", rate * 1e-9, 100 * rate / peak, mark);
+    fflush(stdout);
 }
 
 static double measure_peak(const Kernels *kernels) {
@@ -115,55 +216,32 @@ static double measure_peak(const Kernels *kernels) {
 }
 
 static void run_case(const Case *c, const Kernels *kernels, Threads *threads, double peak) {
-    const int pad = c->kernel / 2, out = (c->size + 2 * pad - c->kernel) / c->stride + 1;
-    Node nodes[2] = {{.op = OP_INPUT, .shape = {c->channels, c->size, c->size}},
-                     {.op = OP_CONV,
-                      .shape = {c->out_channels, out, out},
-                      .conv = {.out_channels = c->out_channels,
-                               .kernel_height = c->kernel,
-                               .kernel_width = c->kernel,
-                               .stride = c->stride,
-                               .pad = pad}}};
-    const Graph graph = {.nodes = nodes, .node_count = 2};
-    const int count = threads_count(threads);
-    const size_t in = (size_t)c->batch * shape_elements(nodes[0].shape);
-    const size_t made = (size_t)c->batch * shape_elements(nodes[1].shape);
-    const size_t weights = (size_t)c->channels * (size_t)(c->out_channels * c->kernel * c->kernel);
-    const double operations =
-        2.0 * (double)made * (double)c->channels * (double)(c->kernel * c->kernel);
-    Call call = {
-        .node = &nodes[1],
-        .input_shape = {nodes[0].shape},
-        .batch = c->batch,
-        .phase = PHASE_TRAINING,
-        .input = {numbers(in)},
-        .output = numbers(made),
-        .param = {numbers(weights)},
-        .prepared = numbers(cpu_conv.prepared_size(&graph, &nodes[1], PHASE_TRAINING) / 4),
-        .output_gradient = numbers(made),
-        .input_gradient = {numbers(in)},
-        .param_gradient = {numbers(weights)},
-        .workspace = numbers(
-            cpu_conv.workspace_size(&graph, &nodes[1], c->batch, PHASE_TRAINING, count) / 4),
-        .threads = threads,
-    };
-    cpu_conv.prepare(&call, kernels);
-    printf("%-30s %8.1f", c->name, operations * 1e-6);
+    Layer layer;
+    layer_create(&layer, c, &conv_direct, PHASE_TRAINING, threads);
+    conv_direct.prepare(&layer.geometry, &layer.call, kernels);
+    printf("%-30s %8.1f", c->name, layer.operations * 1e-6);
     for (Pass pass = 0; pass < PASSES; pass++) {
-        const double work = pass == BACKWARD ? 2 * operations : operations;
-        const double rate = work / measure(pass, &call, kernels) / count;
-        printf("  %7.1f %4.0f%%", rate * 1e-9, 100 * rate / peak);
-        fflush(stdout);
+        print_rate(pass, &layer, kernels, peak, "");
     }
     printf("\n");
-    block_free((void *)call.input[0]);
-    block_free(call.output);
-    block_free(call.param[0]);
-    block_free(call.prepared);
-    block_free((void *)call.output_gradient);
-    block_free(call.input_gradient[0]);
-    block_free(call.param_gradient[0]);
-    block_free(call.workspace);
+    layer_destroy(&layer);
+}
+
+static void run_paths(const Case *c, const Kernels *kernels, Threads *threads, double peak) {
+    static const ConvPath *const paths[] = {&conv_direct, &conv_winograd};
+    printf("%-30s", c->name);
+    for (int column = 0; column < 3; column++) { // inference, training: forward, to the input
+        const Phase phase = column == 0 ? PHASE_INFERENCE : PHASE_TRAINING;
+        for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+            Layer layer;
+            layer_create(&layer, c, paths[i], phase, threads);
+            paths[i]->prepare(&layer.geometry, &layer.call, kernels);
+            print_rate(column == 2 ? TO_INPUT : FORWARD, &layer, kernels, peak,
+                       conv_path(&layer.geometry, phase) == paths[i] ? "*" : " ");
+            layer_destroy(&layer);
+        }
+    }
+    printf("\n");
 }
 
 static const Kernels *choose(const char *name) {
@@ -217,6 +295,17 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (strstr(cases[i].name, only) != NULL) {
             run_case(&cases[i], kernels, threads, peak);
+        }
+    }
+    printf("\n%-30s  %28s  %28s  %28s\n%-30s", "3x3 by path", "inference", "training, forward",
+           "training, to input", "");
+    for (int column = 0; column < 3; column++) {
+        printf("  %13s  %13s", "direct ", "winograd ");
+    }
+    printf("\n");
+    for (size_t i = 0; i < sizeof path_cases / sizeof path_cases[0]; i++) {
+        if (strstr(path_cases[i].name, only) != NULL) {
+            run_paths(&path_cases[i], kernels, threads, peak);
         }
     }
     threads_destroy(threads);

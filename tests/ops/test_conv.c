@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolution and linear of the cpu backend against the reference backend: bitwise on small
-// integers (every product and sum is exact), then within a bound on real numbers; every
-// instruction set; 1, 2 and 5 threads and all sets with FMA bitwise equal.
+// Convolution and linear of the cpu backend, on the direct path, against the reference backend:
+// bitwise on small integers (every product and sum is exact), then within a bound on real numbers;
+// every instruction set; 1, 2 and 5 threads and all sets with FMA bitwise equal.
+#include "backend/cpu/conv.h"
 #include "ops/conv_case.h"
 
 typedef struct Case {
@@ -58,7 +59,6 @@ enum { CASES = sizeof cases / sizeof cases[0] };
 // Everything that a case reads, and its sizes.
 typedef struct Data {
     Node nodes[2];
-    Graph graph;
     size_t in, out, weights, channels;
     float *x, *w, *bias, *norm[4], *residual, *dy, *old;
     bool fused, accumulate;
@@ -89,7 +89,6 @@ static void data_create(Data *d, const Case *c, bool integers, bool fused) {
     node->relu = fused;
     node->folded_norm = fused;
     node->folded_epsilon = 0.0f;
-    d->graph = (Graph){.nodes = d->nodes, .node_count = 2};
     d->in = (size_t)c->batch * shape_elements(input);
     d->out = (size_t)c->batch * shape_elements(node->shape);
     d->channels = (size_t)c->out_channels;
@@ -168,19 +167,18 @@ static Result run(const Data *d, const Case *c, const Kernels *kernels, Threads 
         }
         return r;
     }
-    const CpuOp *op = c->linear ? &cpu_linear : &cpu_conv;
-    const Node *node = call.node;
-    const size_t prepared = op->prepared_size(&d->graph, node, call.phase) / sizeof(float);
+    const ConvGeometry g = conv_geometry(call.node, d->nodes[0].shape, c->batch);
+    const size_t prepared = conv_direct.prepared_size(&g, call.phase) / sizeof(float);
     // Planned for a larger batch: the last batch of an epoch is smaller.
+    const ConvGeometry larger = conv_geometry(call.node, d->nodes[0].shape, c->batch + 3);
     const size_t space =
-        op->workspace_size(&d->graph, node, c->batch + 3, call.phase, threads_count(threads)) /
-        sizeof(float);
+        conv_direct.workspace_size(&larger, call.phase, threads_count(threads)) / sizeof(float);
     call.prepared = guarded(prepared);
     call.workspace = guarded(space);
-    op->prepare(&call, kernels);
-    op->forward(&call, kernels);
+    conv_direct.prepare(&g, &call, kernels);
+    conv_direct.forward(&g, &call, kernels);
     if (!d->fused) {
-        op->backward(&call, kernels);
+        conv_direct.backward(&g, &call, kernels);
     }
     release(call.prepared, prepared);
     release(call.workspace, space);
@@ -347,7 +345,6 @@ static void test_parts_alone(void **state) {
     (void)state;
     for (int i = 0; i < CASES; i++) {
         const Case *c = &cases[i];
-        const CpuOp *op = c->linear ? &cpu_linear : &cpu_conv;
         const Kernels *kernels = sets[set_count - 1];
         Data d;
         data_create(&d, c, false, false);
@@ -355,19 +352,19 @@ static void test_parts_alone(void **state) {
         const Result data = {guarded(d.out), guarded(d.in), guarded(d.weights),
                              guarded(d.channels)};
         Call call = call_of(&d, c, &data);
-        const size_t prepared = op->prepared_size(&d.graph, call.node, call.phase) / sizeof(float);
-        const size_t space =
-            op->workspace_size(&d.graph, call.node, c->batch, call.phase, 1) / sizeof(float);
+        const ConvGeometry g = conv_geometry(call.node, d.nodes[0].shape, c->batch);
+        const size_t prepared = conv_direct.prepared_size(&g, call.phase) / sizeof(float);
+        const size_t space = conv_direct.workspace_size(&g, call.phase, 1) / sizeof(float);
         call.prepared = guarded(prepared);
         call.workspace = guarded(space);
-        op->prepare(&call, kernels);
+        conv_direct.prepare(&g, &call, kernels);
         call.input_gradient[0] = NULL;
-        op->backward(&call, kernels);
+        conv_direct.backward(&g, &call, kernels);
         assert_true(same_bits(data.dw, both.dw, d.weights));
         assert_true(!c->bias || same_bits(data.db, both.db, d.channels));
         call.input_gradient[0] = data.dx;
         call.param_gradient[0] = call.param_gradient[1] = NULL;
-        op->backward(&call, kernels);
+        conv_direct.backward(&g, &call, kernels);
         assert_true(same_bits(data.dx, both.dx, d.in));
         release(call.prepared, prepared);
         release(call.workspace, space);

@@ -152,6 +152,15 @@ void conv_pack_backward(const ConvGeometry *g, const float *weights, float *to,
 void conv_unpack(const ConvGeometry *g, const float *from, int group, int panel, int block,
                  float *weights, const Kernels *kernels);
 
+// What sums begin with, bias or folded norm: floats of [group][lanes_of(out_channels)].
+size_t conv_start_floats(const ConvGeometry *g);
+bool conv_has_start(const Call *call);
+// norm(conv(x) + bias) = factor * conv(x) + ((bias - mean) * factor + shift), with
+// factor = scale / sqrt(variance + epsilon); in double, rounded once. Fills `start` and returns the
+// factors, conv_fold_bytes() at the call's workspace, or NULL when no norm is folded.
+const double *conv_fold(const ConvGeometry *g, const Call *call, float *start);
+size_t conv_fold_bytes(const ConvGeometry *g);
+
 // Lanes are cut into panels as wide as the widest tile.
 static inline int panel_lanes(const Kernels *kernels) { return kernels->conv->units * CONV_BLOCK; }
 static inline int panel_count(const Kernels *kernels, int channels) {
@@ -216,7 +225,8 @@ typedef struct ConvPath {
     void (*backward)(const ConvGeometry *g, const Call *call, const Kernels *kernels);
 } ConvPath;
 
-extern const ConvPath conv_direct; // conv_direct.c: every geometry
+extern const ConvPath conv_direct;   // conv_direct.c: every geometry
+extern const ConvPath conv_winograd; // conv_winograd.c: 3x3, stride 1, pad 1, one group
 const ConvPath *conv_path(const ConvGeometry *g, Phase phase);
 
 // The op functions shared by conv and linear.

@@ -4,16 +4,8 @@
 // Prepared: [forward weights][what sums begin with: bias or folded norm][weights for the input's
 // gradient, in training].
 #include <assert.h>
-#include <math.h>
-#include <string.h>
 
 #include "backend/cpu/conv.h"
-
-enum { SCALE = 2, SHIFT = 3, MEAN = 4, VARIANCE = 5 }; // a folded norm among the node's parameters
-
-static size_t start_floats(const ConvGeometry *g) {
-    return (size_t)g->groups * (size_t)lanes_of(g->out_channels);
-}
 
 static bool applies(const ConvGeometry *g, Phase phase) {
     (void)g;
@@ -22,7 +14,7 @@ static bool applies(const ConvGeometry *g, Phase phase) {
 }
 
 static size_t prepared_size(const ConvGeometry *g, Phase phase) {
-    size_t floats = conv_forward_floats(g) + start_floats(g);
+    size_t floats = conv_forward_floats(g) + conv_start_floats(g);
     if (phase == PHASE_TRAINING) {
         floats += conv_backward_floats(g);
     }
@@ -33,8 +25,8 @@ static size_t workspace_size(const ConvGeometry *g, Phase phase, int threads) {
     const ConvGeometry joined = conv_joined(g);
     const ConvSweep forward = conv_sweep_forward(&joined, NULL);
     size_t bytes = (size_t)threads * conv_sweep_bytes(&joined, &forward);
-    const size_t factors = (size_t)g->groups * (size_t)g->out_channels * sizeof(double);
-    bytes = bytes > factors ? bytes : factors;
+    const size_t fold = conv_fold_bytes(g);
+    bytes = bytes > fold ? bytes : fold;
     if (phase == PHASE_TRAINING) {
         const ConvSweep backward = conv_sweep_backward(g, NULL);
         const size_t data = (size_t)threads * conv_sweep_bytes(g, &backward);
@@ -45,34 +37,14 @@ static size_t workspace_size(const ConvGeometry *g, Phase phase, int threads) {
     return bytes;
 }
 
-// norm(conv(x) + bias) = factor * conv(x) + ((bias - mean) * factor + shift), with
-// factor = scale / sqrt(variance + epsilon); in double, rounded once.
 static void prepare(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
-    const int channels = g->groups * g->out_channels;
     float *weights = call->prepared;
     float *start = weights + conv_forward_floats(g);
-    const float *bias = call->param[1];
-    double *factor = NULL;
-    if (call->node->folded_norm) {
-        const float *scale = call->param[SCALE], *variance = call->param[VARIANCE];
-        factor = call->workspace;
-        for (int n = 0; n < channels; n++) {
-            factor[n] = scale[n] / sqrt((double)variance[n] + (double)call->node->folded_epsilon);
-        }
-    }
-    memset(start, 0, start_floats(g) * sizeof(float));
-    for (int n = 0; n < channels; n++) {
-        double value = bias != NULL ? bias[n] : 0.0;
-        if (factor != NULL) {
-            const float *shift = call->param[SHIFT], *mean = call->param[MEAN];
-            value = (value - mean[n]) * factor[n] + shift[n];
-        }
-        start[n / g->out_channels * lanes_of(g->out_channels) + n % g->out_channels] = (float)value;
-    }
+    const double *factor = conv_fold(g, call, start);
     const ConvGeometry joined = conv_joined(g);
     conv_pack_forward(&joined, call->param[0], factor, weights, kernels, call->threads);
     if (call->phase == PHASE_TRAINING) {
-        conv_pack_backward(g, call->param[0], start + start_floats(g), kernels, call->threads);
+        conv_pack_backward(g, call->param[0], start + conv_start_floats(g), kernels, call->threads);
     }
 }
 
@@ -83,9 +55,8 @@ static void forward(const ConvGeometry *g, const Call *call, const Kernels *kern
     sweep.source = call->input[0];
     sweep.residual = call->input[1];
     sweep.weights = call->prepared;
-    sweep.start = node->folded_norm || call->param[1] != NULL
-                      ? (const float *)call->prepared + conv_forward_floats(g)
-                      : NULL;
+    sweep.start =
+        conv_has_start(call) ? (const float *)call->prepared + conv_forward_floats(g) : NULL;
     sweep.out = call->output;
     sweep.relu = node->relu;
     conv_sweep_run(&sweep, call->workspace, call->threads);
@@ -95,7 +66,7 @@ static void backward(const ConvGeometry *g, const Call *call, const Kernels *ker
     assert(!call->node->relu && !call->node->folded_norm && call->input[1] == NULL);
     ConvSweep sweep = conv_sweep_backward(g, kernels);
     sweep.source = call->output_gradient;
-    sweep.weights = (const float *)call->prepared + conv_forward_floats(g) + start_floats(g);
+    sweep.weights = (const float *)call->prepared + conv_forward_floats(g) + conv_start_floats(g);
     sweep.out = call->input_gradient[0];
     sweep.resume = call->accumulate[0];
     bool swept = sweep.out == NULL;

@@ -5,6 +5,7 @@
 
 extern const ConvKernels KERNEL(conv_kernels);
 extern const MapKernels KERNEL(map_kernels);
+extern const WinogradKernels KERNEL(winograd_kernels);
 
 #define ISA_portable ISA_PORTABLE
 #define ISA_neon ISA_NEON
@@ -16,4 +17,5 @@ const Kernels KERNEL(kernels) = {
     .lanes = LANES,
     .conv = &KERNEL(conv_kernels),
     .map = &KERNEL(map_kernels),
+    .winograd = &KERNEL(winograd_kernels),
 };

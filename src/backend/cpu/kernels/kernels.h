@@ -5,14 +5,16 @@
 
 #include "base/cpu.h"
 
-typedef struct ConvKernels ConvKernels; // conv_kernels.h: the multiply-add tiles
-typedef struct MapKernels MapKernels;   // map_kernels.h: norms, pools, elementwise ops
+typedef struct ConvKernels ConvKernels;         // conv_kernels.h: the multiply-add tiles
+typedef struct MapKernels MapKernels;           // map_kernels.h: norms, pools, elementwise ops
+typedef struct WinogradKernels WinogradKernels; // winograd_kernels.h: its transforms
 
 typedef struct Kernels {
     Isa isa;
     int lanes; // floats in a vector
     const ConvKernels *conv;
     const MapKernels *map;
+    const WinogradKernels *winograd;
 } Kernels;
 
 extern const Kernels kernels_portable;

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Winograd path against the reference backend in double: within a bound that is derived for
+// each output, on every instruction set; 1, 2 and 5 threads, all sets with FMA and batches of 1 and
+// more bitwise equal. Prints the largest errors of the usual layers.
+//
+// The bound: every rounding of the path changes the result by at most 2^-24 of what the same
+// formula gives when all its terms are taken by size,
+//
+//     m = |A'| [ sum over channels of (|G| |w| |G'|) . (|B'| |x| |B|) ] |A|
+//
+// and an output passes through at most 6 roundings of its input's transform, 1 of the weights',
+// one for each channel, 6 of the output's transform, 3 at the end and 3 in what is folded.
+#include <stdio.h>
+
+#include "backend/cpu/conv.h"
+#include "ops/conv_case.h"
+
+enum { SIDE = 6, OUTPUTS = 4, POINTS = SIDE * SIDE, ROUNDINGS = 6 + 1 + 6 + 3 + 3 };
+
+typedef struct Case {
+    int batch, channels, height, width, out_channels;
+    bool usual; // a layer of the usual networks: its error is printed
+} Case;
+
+static const Case cases[] = {
+    {2, 64, 56, 56, 64, true}, {2, 128, 28, 28, 128, true}, {3, 256, 14, 14, 256, true},
+    {2, 512, 7, 7, 512, true}, {5, 32, 16, 16, 32, true},   {5, 64, 8, 8, 64, true},
+    {3, 16, 7, 7, 16, false},  {2, 17, 9, 13, 33, false},   {3, 20, 4, 4, 70, false},
+    {2, 100, 5, 3, 40, false}, {1, 3, 1, 1, 5, false},      {40, 16, 2, 6, 16, false},
+    {3, 1, 10, 11, 1, false},  {2, 47, 14, 14, 48, false},
+};
+
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+// What is done: a training step's forward and backward to the input, or fused inference.
+typedef struct Mode {
+    bool fused, bias, accumulate;
+} Mode;
+
+typedef struct Data {
+    const Case *c;
+    Mode mode;
+    Node nodes[2];
+    size_t in, out, weights, channels;
+    float *x, *w, *bias, *norm[4], *residual, *dy, *old;
+} Data;
+
+static void data_create(Data *d, const Case *c, Mode mode) {
+    const Shape input = {c->channels, c->height, c->width};
+    const Shape output = {c->out_channels, c->height, c->width};
+    *d = (Data){.c = c,
+                .mode = mode,
+                .nodes = {{.op = OP_INPUT, .shape = input},
+                          {.op = OP_CONV,
+                           .shape = output,
+                           .relu = mode.fused,
+                           .folded_norm = mode.fused,
+                           .folded_epsilon = 1e-5f,
+                           .conv = {.out_channels = c->out_channels,
+                                    .kernel_height = 3,
+                                    .kernel_width = 3,
+                                    .stride = 1,
+                                    .pad = 1,
+                                    .bias = mode.bias}}},
+                .in = (size_t)c->batch * shape_elements(input),
+                .out = (size_t)c->batch * shape_elements(output),
+                .weights = (size_t)(9 * c->channels * c->out_channels),
+                .channels = (size_t)c->out_channels};
+    fill(d->x = guarded(d->in), d->in, false, 1, 1);
+    fill(d->w = guarded(d->weights), d->weights, false, 1, 2);
+    fill(d->bias = guarded(d->channels), d->channels, false, 1, 3);
+    for (int i = 0; i < 4; i++) {
+        fill(d->norm[i] = guarded(d->channels), d->channels, false, 1, 4 + (uint64_t)i);
+    }
+    for (size_t i = 0; i < d->channels; i++) {
+        d->norm[3][i] = fabsf(d->norm[3][i]) + 0.5f;
+    }
+    fill(d->residual = guarded(d->out), d->out, false, 1, 9);
+    fill(d->dy = guarded(d->out), d->out, false, 1, 10);
+    fill(d->old = guarded(d->in), d->in, false, 1, 11);
+}
+
+static void data_destroy(Data *d) {
+    release(d->x, d->in);
+    release(d->w, d->weights);
+    release(d->bias, d->channels);
+    for (int i = 0; i < 4; i++) {
+        release(d->norm[i], d->channels);
+    }
+    release(d->residual, d->out);
+    release(d->dy, d->out);
+    release(d->old, d->in);
+}
+
+static Call call_of(const Data *d) {
+    return (Call){.node = &d->nodes[1],
+                  .input_shape = {d->nodes[0].shape},
+                  .batch = d->c->batch,
+                  .phase = d->mode.fused ? PHASE_INFERENCE : PHASE_TRAINING,
+                  .accumulate = {d->mode.accumulate}};
+}
+
+typedef struct Result {
+    float *y, *dx; // dx: NULL when fused
+} Result;
+
+static void result_destroy(const Result *r, const Data *d) {
+    release(r->y, d->out);
+    if (r->dx != NULL) {
+        release(r->dx, d->in);
+    }
+}
+
+static Result run(const Data *d, int batch, const Kernels *kernels, Threads *threads) {
+    const Result r = {guarded(d->out), d->mode.fused ? NULL : guarded(d->in)};
+    Call call = call_of(d);
+    call.batch = batch;
+    call.threads = threads;
+    call.input[0] = d->x;
+    call.output = r.y;
+    call.param[0] = d->w;
+    call.param[1] = d->mode.bias ? d->bias : NULL;
+    for (int i = 0; i < 4 && d->mode.fused; i++) {
+        call.param[2 + i] = d->norm[i];
+        call.input[1] = d->residual;
+    }
+    ConvGeometry g = conv_geometry(call.node, d->nodes[0].shape, batch + 3); // planned for more
+    const size_t space = conv_winograd.workspace_size(&g, call.phase, threads_count(threads)) / 4;
+    const size_t prepared = conv_winograd.prepared_size(&g, call.phase) / 4;
+    call.workspace = guarded(space);
+    call.prepared = guarded(prepared);
+    g.batch = 1;
+    conv_winograd.prepare(&g, &call, kernels);
+    g.batch = batch;
+    conv_winograd.forward(&g, &call, kernels);
+    if (r.dx != NULL) {
+        memcpy(r.dx, d->old, d->in * sizeof(float));
+        call.output_gradient = d->dy;
+        call.input_gradient[0] = r.dx;
+        conv_winograd.backward(&g, &call, kernels);
+    }
+    release(call.workspace, space);
+    release(call.prepared, prepared);
+    return r;
+}
+
+// ---------------------------------------------------------------- what is expected
+
+static double *reals(size_t count, const float *from) {
+    double *values = calloc(count, sizeof(double));
+    assert_non_null(values);
+    for (size_t i = 0; from != NULL && i < count; i++) {
+        values[i] = from[i];
+    }
+    return values;
+}
+
+// y or dx by the reference backend in double.
+static double *expected(const Data *d, bool backward) {
+    Call call = call_of(d);
+    double *x = reals(d->in, d->x), *y = reals(d->out, NULL), *w = reals(d->weights, d->w);
+    double *bias = reals(d->channels, d->bias), *residual = reals(d->out, d->residual);
+    double *dy = reals(d->out, d->dy), *dx = reals(d->in, d->old), *norm[4];
+    call.input[0] = x;
+    call.output = y;
+    call.param[0] = w;
+    call.param[1] = d->mode.bias ? bias : NULL;
+    for (int i = 0; i < 4; i++) {
+        norm[i] = reals(d->channels, d->norm[i]);
+        call.param[2 + i] = d->mode.fused ? norm[i] : NULL;
+    }
+    call.input[1] = d->mode.fused ? residual : NULL;
+    if (backward) {
+        call.output_gradient = dy;
+        call.input_gradient[0] = dx;
+        backend_reference_double.backward(&call);
+    } else {
+        backend_reference_double.forward(&call);
+    }
+    for (int i = 0; i < 4; i++) {
+        free(norm[i]);
+    }
+    free(x);
+    free(w);
+    free(bias);
+    free(residual);
+    free(dy);
+    free(backward ? y : dx);
+    return backward ? dx : y;
+}
+
+// The matrices by size, from their points.
+static double size_a[OUTPUTS][SIDE], size_b[SIDE][SIDE], size_g[SIDE][3];
+
+static void find_matrices(void) {
+    const double points[SIDE - 1] = {0, 0.625, -0.625, 1.5, -1.5};
+    for (int i = 0; i < SIDE; i++) { // row SIDE - 1: infinity
+        double product[SIDE] = {1}, divisor = 1;
+        int degree = 0;
+        for (int j = 0; j < SIDE - 1; j++) {
+            if (j == i) {
+                continue;
+            }
+            degree++;
+            for (int k = degree; k > 0; k--) {
+                product[k] = product[k - 1] - points[j] * product[k];
+            }
+            product[0] *= -points[j];
+            divisor *= i < SIDE - 1 ? points[i] - points[j] : 1;
+        }
+        for (int k = 0; k < SIDE; k++) {
+            size_b[i][k] = fabs(product[k]);
+        }
+        for (int k = 0; k < 3; k++) {
+            size_g[i][k] = i < SIDE - 1 ? fabs(pow(points[i], k) / divisor) : k == 2;
+        }
+        for (int k = 0; k < OUTPUTS; k++) {
+            size_a[k][i] = i < SIDE - 1 ? fabs(pow(points[i], k)) : k == OUTPUTS - 1;
+        }
+    }
+}
+
+// m of a convolution from `depth` to `lanes` channels, of one image. size(n, c, tap): |w|.
+typedef double WeightSize(const Data *d, int lane, int channel, int tap);
+
+static double forward_size(const Data *d, int lane, int channel, int tap) {
+    const double w = d->w[(lane * d->c->channels + channel) * 9 + tap];
+    const double scale = d->norm[0][lane] / sqrt(d->norm[3][lane] + 1e-5);
+    return fabs(d->mode.fused ? w * scale : w);
+}
+
+static double backward_size(const Data *d, int lane, int channel, int tap) {
+    return fabs(d->w[(channel * d->c->channels + lane) * 9 + 8 - tap]);
+}
+
+static void sizes_of_image(const Data *d, const float *x, int depth, int lanes, WeightSize *size,
+                           double *m) {
+    const int height = d->c->height, width = d->c->width;
+    const int tile_columns = (width + 3) / 4, tiles = tile_columns * ((height + 3) / 4);
+    double *input = reals((size_t)(tiles * depth * POINTS), NULL);
+    double *kernel = reals((size_t)(depth * POINTS), NULL);
+    for (int t = 0; t < tiles; t++) {
+        for (int i = 0; i < SIDE * SIDE; i++) {
+            const int y = t / tile_columns * 4 - 1 + i / SIDE,
+                      xx = t % tile_columns * 4 - 1 + i % SIDE;
+            if (y < 0 || y >= height || xx < 0 || xx >= width) {
+                continue;
+            }
+            for (int c = 0; c < depth; c++) {
+                const double value = fabs(x[(y * width + xx) * depth + c]);
+                for (int p = 0; p < POINTS; p++) {
+                    input[(t * depth + c) * POINTS + p] +=
+                        size_b[p / SIDE][i / SIDE] * size_b[p % SIDE][i % SIDE] * value;
+                }
+            }
+        }
+    }
+    for (int n = 0; n < lanes; n++) {
+        for (int i = 0; i < depth * POINTS; i++) {
+            kernel[i] = 0;
+            for (int tap = 0; tap < 9; tap++) {
+                kernel[i] += size_g[i % POINTS / SIDE][tap / 3] * size_g[i % SIDE][tap % 3] *
+                             size(d, n, i / POINTS, tap);
+            }
+        }
+        for (int t = 0; t < tiles; t++) {
+            double sums[POINTS] = {0};
+            for (int c = 0; c < depth; c++) {
+                for (int p = 0; p < POINTS; p++) {
+                    sums[p] += kernel[c * POINTS + p] * input[(t * depth + c) * POINTS + p];
+                }
+            }
+            for (int i = 0; i < OUTPUTS * OUTPUTS; i++) {
+                const int y = t / tile_columns * 4 + i / 4, xx = t % tile_columns * 4 + i % 4;
+                for (int p = 0; p < POINTS && y < height && xx < width; p++) {
+                    m[(y * width + xx) * lanes + n] +=
+                        size_a[i / 4][p / SIDE] * size_a[i % 4][p % SIDE] * sums[p];
+                }
+            }
+        }
+    }
+    free(input);
+    free(kernel);
+}
+
+// The bound of every element of y or dx.
+static double *bounds(const Data *d, bool backward) {
+    const Case *c = d->c;
+    const int depth = backward ? c->out_channels : c->channels;
+    const int lanes = backward ? c->channels : c->out_channels;
+    const size_t pixels = (size_t)(c->height * c->width);
+    double *m = reals(backward ? d->in : d->out, NULL);
+    for (int image = 0; image < c->batch; image++) {
+        sizes_of_image(d, (backward ? d->dy : d->x) + (size_t)image * pixels * (size_t)depth, depth,
+                       lanes, backward ? backward_size : forward_size,
+                       m + (size_t)image * pixels * (size_t)lanes);
+    }
+    for (size_t i = 0; i < (backward ? d->in : d->out); i++) {
+        const double ends =
+            backward ? 1 : 2 + 1 + (d->mode.fused ? 4 : 0); // what is added, by size
+        m[i] = (m[i] + ends) * (depth + ROUNDINGS) * 0x1p-24;
+    }
+    return m;
+}
+
+// The largest error; fails where one is above its bound.
+static double check(const float *got, const double *wanted, const double *bound, size_t count) {
+    double worst = 0, scale = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double error = fabs(got[i] - wanted[i]);
+        if (!(error <= bound[i])) {
+            print_error("element %zu: %.9g, expected %.9g within %.3g\n", i, (double)got[i],
+                        wanted[i], bound[i]);
+            fail();
+        }
+        worst = fmax(worst, error);
+        scale = fmax(scale, fabs(wanted[i]));
+    }
+    return scale > 0 ? worst / scale : 0;
+}
+
+static bool same_bits(const float *a, const float *b, size_t count) {
+    return memcmp(a, b, count * sizeof(float)) == 0;
+}
+
+static const Mode modes[] = {{false, false, false}, {false, true, true}, {true, true, false}};
+enum { MODES = sizeof modes / sizeof modes[0] };
+
+static void test_reference(void **state) {
+    (void)state;
+    for (int i = 0; i < CASES; i++) {
+        const Case *c = &cases[i];
+        for (int mode = 0; mode < MODES; mode++) {
+            if (c->usual && mode == 1) {
+                continue; // the small ones do
+            }
+            Data d;
+            data_create(&d, c, modes[mode]);
+            for (int backward = 0; backward <= !d.mode.fused; backward++) {
+                double *wanted = expected(&d, backward != 0), *bound = bounds(&d, backward != 0);
+                double error = 0;
+                for (int s = 0; s < set_count; s++) {
+                    const Result r = run(&d, c->batch, sets[s], NULL);
+                    error = backward ? check(r.dx, wanted, bound, d.in)
+                                     : check(r.y, wanted, bound, d.out);
+                    result_destroy(&r, &d);
+                }
+                if (c->usual) {
+                    printf("%3d-%3d @%-2d %-22s largest error %.1e of the largest value\n",
+                           c->channels, c->out_channels, c->height,
+                           backward       ? "backward to the input"
+                           : d.mode.fused ? "fused"
+                                          : "forward",
+                           error);
+                    assert_true(error < 1e-5);
+                }
+                free(wanted);
+                free(bound);
+            }
+            data_destroy(&d);
+        }
+    }
+}
+
+static void assert_same(const Result *a, const Result *b, size_t out, size_t in) {
+    assert_true(same_bits(a->y, b->y, out));
+    assert_true(a->dx == NULL || same_bits(a->dx, b->dx, in));
+}
+
+static void test_same_bits(void **state) {
+    (void)state;
+    Threads *pools[2];
+    assert_int_equal(threads_create(2, &pools[0]), STATUS_OK);
+    assert_int_equal(threads_create(5, &pools[1]), STATUS_OK);
+    for (int i = 0; i < CASES; i++) {
+        const Case *c = &cases[i];
+        for (int mode = c->usual; mode < MODES; mode++) {
+            Data d;
+            data_create(&d, c, modes[mode]);
+            const Result best = run(&d, c->batch, sets[set_count - 1], NULL);
+            for (int s = 0; s < set_count; s++) {
+                const Result one = run(&d, c->batch, sets[s], NULL);
+                for (int p = 0; p < 2; p++) {
+                    const Result many = run(&d, c->batch, sets[s], pools[p]);
+                    assert_same(&one, &many, d.out, d.in);
+                    result_destroy(&many, &d);
+                }
+                if (has_fma(sets[s])) {
+                    assert_same(&one, &best, d.out, d.in);
+                }
+                const Result alone = run(&d, 1, sets[s], NULL);
+                assert_same(&one, &alone, d.out / (size_t)c->batch, d.in / (size_t)c->batch);
+                result_destroy(&alone, &d);
+                result_destroy(&one, &d);
+            }
+            result_destroy(&best, &d);
+            data_destroy(&d);
+        }
+    }
+    threads_destroy(pools[0]);
+    threads_destroy(pools[1]);
+}
+
+// Shapes alone choose: enough channels and pixels, and no training.
+static void test_rule(void **state) {
+    (void)state;
+    const struct {
+        int channels, size, out_channels, kernel, stride, groups;
+        bool winograd;
+    } rows[] = {
+        {64, 56, 64, 3, 1, 1, true},  {512, 7, 512, 3, 1, 1, true}, {32, 6, 32, 3, 1, 1, true},
+        {64, 4, 64, 3, 1, 1, false},  {3, 224, 64, 3, 1, 1, false}, {64, 5, 64, 3, 1, 1, false},
+        {64, 2, 64, 3, 1, 1, false},  {64, 56, 64, 1, 1, 1, false}, {64, 56, 128, 3, 2, 1, false},
+        {64, 56, 64, 3, 1, 2, false}, {16, 32, 16, 3, 1, 1, false}, {16, 56, 64, 3, 1, 1, true},
+        {64, 7, 8, 3, 1, 1, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const int size = (rows[i].size - 1) / rows[i].stride + 1;
+        const Node node = {.op = OP_CONV,
+                           .shape = {rows[i].out_channels, size, size},
+                           .conv = {.out_channels = rows[i].out_channels,
+                                    .kernel_height = rows[i].kernel,
+                                    .kernel_width = rows[i].kernel,
+                                    .stride = rows[i].stride,
+                                    .pad = rows[i].kernel / 2,
+                                    .groups = rows[i].groups}};
+        const Shape input = {rows[i].channels, rows[i].size, rows[i].size};
+        const ConvGeometry g = conv_geometry(&node, input, 1);
+        assert_ptr_equal(conv_path(&g, PHASE_INFERENCE),
+                         rows[i].winograd ? &conv_winograd : &conv_direct);
+        assert_ptr_equal(conv_path(&g, PHASE_TRAINING), &conv_direct);
+    }
+}
+
+int main(void) {
+    find_sets();
+    find_matrices();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_rule),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
