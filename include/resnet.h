@@ -92,6 +92,10 @@ typedef struct resnet_load_options {
     const char *preset; // preprocessing: "torchvision", "torchvision-v2", "timm", "caffe", "cifar";
                         // NULL: what the file carries, else torchvision's
     const char *labels; // a text file with a class name a line; NULL: what the file carries
+    // 1: weights stay in the file, mapped to memory, where they are 32-bit floats: a faster start
+    // and less memory, but the file must not be overwritten in place while the model lives
+    // (replacing it by another file of its name is no harm). 0: they are copied.
+    int map;
 } resnet_load_options;
 
 RESNET_API void resnet_load_options_default(resnet_load_options *options);
@@ -148,6 +152,8 @@ RESNET_API void resnet_model_input(const resnet_model *model, int *channels, int
 RESNET_API void resnet_model_set_normalization(resnet_model *model, const float mean[3],
                                                const float std[3]);
 RESNET_API int resnet_model_carries_normalization(const resnet_model *model);
+// 1 where nothing told in which convolution the bottlenecks stride, and 3x3 (v1.5) was taken.
+RESNET_API int resnet_model_stride_in_assumed(const resnet_model *model);
 
 typedef struct resnet_summary {
     int64_t parameters, macs;

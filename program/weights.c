@@ -16,23 +16,6 @@ bool model_has_stride_in(const char *name) {
     return status == RESNET_OK;
 }
 
-// Files say the stride or do not; the model itself always has one.
-static resnet_status stride_tell(const char *path, const WeightsOptions *options,
-                                 const resnet_model *model) {
-    if (options->stride_in != NULL || !model_has_stride_in(resnet_model_name(model))) {
-        return RESNET_OK;
-    }
-    resnet_inspection *inspection = NULL;
-    TRY(resnet_inspect(path, options->model, &inspection));
-    if (resnet_inspection_stride_in(inspection) == NULL) {
-        output_warning("%s does not say where its bottlenecks stride; taking --stride-in 3x3 "
-                       "(v1.5), 1x1 is the paper's (v1)",
-                       path);
-    }
-    resnet_inspection_free(inspection);
-    return RESNET_OK;
-}
-
 static void normalization_choose(const char *path, const WeightsOptions *options,
                                  resnet_model *model) {
     static const float mean[3] = {0.485f, 0.456f, 0.406f}, std[3] = {0.229f, 0.224f, 0.225f};
@@ -54,12 +37,13 @@ resnet_status weights_open(const char *path, const WeightsOptions *options, resn
     load.stride_in = options->stride_in;
     load.preset = options->preset;
     load.labels = options->labels;
+    load.map = 1;
     TRY(resnet_model_load(path, &load, out));
     normalization_choose(path, options, *out);
-    resnet_status status = stride_tell(path, options, *out);
-    if (status != RESNET_OK) {
-        resnet_model_free(*out);
-        *out = NULL;
+    if (resnet_model_stride_in_assumed(*out)) {
+        output_warning("%s does not say where its bottlenecks stride; taking --stride-in 3x3 "
+                       "(v1.5), 1x1 is the paper's (v1)",
+                       path);
     }
-    return status;
+    return RESNET_OK;
 }

@@ -61,8 +61,10 @@ resnet_status resnet_model_load(const char *path, const resnet_load_options *opt
     resnet_load_options defaults;
     resnet_load_options_default(&defaults);
     options = options != NULL ? options : &defaults;
-    LoadOptions load = {
-        .model = options->model, .preset = options->preset, .labels = options->labels};
+    LoadOptions load = {.model = options->model,
+                        .preset = options->preset,
+                        .labels = options->labels,
+                        .map = options->map != 0};
     ModelFile *file = NULL;
     Status status = stride_in_read(options->stride_in, &load.stride_in);
     if (status == STATUS_OK) {
@@ -144,6 +146,10 @@ void resnet_model_set_normalization(resnet_model *model, const float mean[3], co
     memcpy(preprocess.deviation, std, sizeof preprocess.deviation);
     model->file->preprocess = preprocess;
     model->file->has_preprocess = true;
+}
+
+int resnet_model_stride_in_assumed(const resnet_model *model) {
+    return model->file->stride_in_assumed;
 }
 
 int resnet_model_carries_normalization(const resnet_model *model) {

@@ -56,13 +56,17 @@ void *arena_alloc(Arena *arena, size_t bytes) {
 }
 
 char *arena_format(Arena *arena, const char *format, ...) {
+    // Most texts are names and fit here, so that they are formatted once.
+    char most[256];
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(most, sizeof most, format, arguments);
     va_end(arguments);
     char *text = length < 0 ? NULL : arena_alloc(arena, (size_t)length + 1);
-    if (text != NULL) {
+    if (text != NULL && (size_t)length < sizeof most) {
+        memcpy(text, most, (size_t)length + 1);
+    } else if (text != NULL) {
         vsnprintf(text, (size_t)length + 1, format, again);
     }
     va_end(again);
@@ -74,22 +78,31 @@ Status block_alloc(size_t bytes, const char *what, void **out) {
     if (bytes == 0) {
         return STATUS_OK;
     }
-    void *block = NULL;
-    size_t rounded = (bytes + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
     // Large blocks begin on a huge page's boundary, so that the kernel can back them by such pages:
-    // fewer TLB misses in the strided walks of a convolution.
+    // fewer TLB misses in the strided walks of a convolution. calloc() takes them fresh from the
+    // kernel, which zeroes a page when it is first touched, by the thread that needs it; touching
+    // them all here took longer than a small network's first run.
     enum { HUGE_PAGE = 2 << 20 };
-    size_t alignment = bytes >= 2 * (size_t)HUGE_PAGE ? HUGE_PAGE : BLOCK_ALIGNMENT;
-    if (rounded < bytes || posix_memalign(&block, alignment, rounded) != 0) {
+    const size_t alignment = bytes >= 2 * (size_t)HUGE_PAGE ? HUGE_PAGE : BLOCK_ALIGNMENT;
+    const size_t rounded = (bytes + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
+    const size_t whole = rounded + alignment + sizeof(void *);
+    char *base = whole > bytes ? calloc(1, whole) : NULL;
+    if (base == NULL) {
         return status_fail(STATUS_FAILED, "cannot get %.1f MB of memory for %s",
                            (double)bytes / 1e6, what);
     }
+    const size_t first = (size_t)(uintptr_t)base + sizeof(void *);
+    char *block = base + sizeof(void *) + (alignment - first % alignment) % alignment;
+    ((void **)(void *)block)[-1] = base;
     if (alignment == HUGE_PAGE) {
-        madvise(block, rounded, MADV_HUGEPAGE);
+        madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     }
-    memset(block, 0, rounded);
     *out = block;
     return STATUS_OK;
 }
 
-void block_free(void *block) { free(block); }
+void block_free(void *block) {
+    if (block != NULL) {
+        free(((void **)block)[-1]);
+    }
+}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "graph/graph.h"
 #include "graph/op.h"
 
@@ -23,13 +24,39 @@ static Node node_of(OpKind op, NodeId x) {
     return node;
 }
 
-static bool name_is_taken(const Graph *graph, const char *name) {
-    for (NodeId i = 0; i < graph->node_count; i++) {
-        if (strcmp(graph->nodes[i].name, name) == 0) {
-            return true;
+// The slot of a node's name, or the empty one where it would go. A table: building asks for every
+// name, and weights_identify() builds every network.
+static int32_t *name_slot(const Graph *graph, const char *name) {
+    const uint32_t mask = graph->name_slot_count - 1;
+    uint32_t slot = (uint32_t)random_hash(name) & mask;
+    for (int32_t id; (id = graph->name_slots[slot]) != 0; slot = (slot + 1) & mask) {
+        if (strcmp(graph->nodes[id - 1].name, name) == 0) {
+            break;
         }
     }
-    return false;
+    return &graph->name_slots[slot];
+}
+
+// Keeps at least half of the slots empty when one more name comes; false: memory is out.
+static bool names_reserve(Graph *graph) {
+    const uint32_t wanted = 2 * ((uint32_t)graph->node_count + 1);
+    if (wanted <= graph->name_slot_count) {
+        return true;
+    }
+    uint32_t count = 256;
+    while (count < 2 * wanted) {
+        count *= 2;
+    }
+    graph->name_slots = arena_alloc(graph->arena, count * sizeof *graph->name_slots);
+    graph->name_slot_count = graph->name_slots != NULL ? count : 0;
+    for (NodeId i = 0; graph->name_slots != NULL && i < graph->node_count; i++) {
+        *name_slot(graph, graph->nodes[i].name) = i + 1;
+    }
+    return graph->name_slots != NULL;
+}
+
+static bool name_is_taken(const Graph *graph, const char *name) {
+    return *name_slot(graph, name) != 0;
 }
 
 // The whole name: SCOPE.NAME, or INPUT.OP with a number where an input has several such readers.
@@ -72,6 +99,7 @@ static NodeId node_append(Graph *graph, const Node *node) {
         graph->node_capacity = capacity;
     }
     graph->nodes[graph->node_count] = *node;
+    *name_slot(graph, node->name) = graph->node_count + 1;
     return graph->node_count++;
 }
 
@@ -88,7 +116,7 @@ static NodeId node_add(Graph *graph, Node node, int inputs, const char *name) {
                               name != NULL ? name : row->name, k);
         }
     }
-    node.name = node_name(graph, &node, name);
+    node.name = names_reserve(graph) ? node_name(graph, &node, name) : NULL;
     if (node.name == NULL) {
         return graph_fail(graph, "%s: cannot get memory for its name", row->name);
     }

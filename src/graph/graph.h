@@ -135,6 +135,7 @@ typedef enum ParamRole {
 
 typedef struct Param {
     const char *name; // torchvision's: "layer3.5.conv2.weight", "bn1.running_mean"
+    ParamId id;       // its place in the graph's list
     ParamRole role;
     int32_t rank;
     int32_t dims[4]; // as the checkpoint has it: OIHW for convolutions
@@ -151,6 +152,8 @@ typedef struct Graph {
     Arena *arena;
     Node *nodes;
     int32_t node_count, node_capacity;
+    int32_t *name_slots; // while building: hash table of the nodes' names, id + 1 or 0
+    uint32_t name_slot_count;
     Param *params;
     int32_t param_count, param_capacity;
     size_t trainable_elements, running_elements; // sizes of the two blocks, padding included

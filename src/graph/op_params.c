@@ -67,6 +67,7 @@ static void param_add(Graph *graph, Node *node, int slot, Param param) {
         return;
     }
     *place = param;
+    place->id = graph->param_count - 1;
     *block += (param.elements + PARAM_ALIGNMENT - 1) / PARAM_ALIGNMENT * PARAM_ALIGNMENT;
     node->param[slot] = graph->param_count - 1;
 }

@@ -13,16 +13,25 @@
 //     running                                   running_elements: means and variances
 //
 // Elements have the backend's type. gradients and momentum are NULL unless asked for.
+//
+// Inference can do without a copy of weights that lie in a mapped file: they are borrowed, and
+// their places in the blocks are never touched, so that they cost no memory.
 typedef struct Parameters {
     size_t element_size;
     void *values, *gradients, *momentum, *running;
+    const void **borrowed; // by Param.id: where values lie instead; NULL for none
 } Parameters;
 
 Status parameters_create(const Graph *graph, size_t element_size, bool training, Parameters **out);
 void parameters_destroy(Parameters *parameters);
 // He initialisation (paper §3.4, [13]): by Param.init_*, drawn by (seed, name, element).
 void parameters_init(Parameters *parameters, const Graph *graph, uint64_t seed);
-// Where a parameter's values lie (in `values` or `running`), its gradient (NULL for running).
+// From now on the parameter's values are those at `values`, which must outlive the parameters and
+// are only read.
+Status parameters_borrow(Parameters *parameters, const Graph *graph, const Param *param,
+                         const void *values);
+// Where a parameter's values lie (in `values` or `running`, or borrowed), its gradient (NULL for
+// running).
 void *parameters_values(const Parameters *parameters, const Param *param);
 void *parameters_gradient(const Parameters *parameters, const Param *param);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The four blocks of parameters.
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/random.h"
@@ -40,10 +41,27 @@ void parameters_destroy(Parameters *parameters) {
     block_free(parameters->gradients);
     block_free(parameters->momentum);
     block_free(parameters->running);
+    free(parameters->borrowed);
     free(parameters);
 }
 
+Status parameters_borrow(Parameters *parameters, const Graph *graph, const Param *param,
+                         const void *values) {
+    assert(parameters->gradients == NULL);
+    if (parameters->borrowed == NULL) {
+        parameters->borrowed = calloc((size_t)graph->param_count, sizeof *parameters->borrowed);
+        if (parameters->borrowed == NULL) {
+            return status_fail(STATUS_FAILED, "cannot get memory for parameters");
+        }
+    }
+    parameters->borrowed[param->id] = values;
+    return STATUS_OK;
+}
+
 void *parameters_values(const Parameters *parameters, const Param *param) {
+    if (parameters->borrowed != NULL && parameters->borrowed[param->id] != NULL) {
+        return (void *)parameters->borrowed[param->id];
+    }
     char *block = param_is_running(param->role) ? parameters->running : parameters->values;
     return block + param->offset * parameters->element_size;
 }

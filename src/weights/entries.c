@@ -118,8 +118,8 @@ Status entries_verify(const TensorFile *file) {
     return STATUS_OK;
 }
 
-static Status find_param(const TensorFile *file, const char *prefix, const Param *param,
-                         const Tensor **out) {
+Status entries_find_param(const TensorFile *file, const char *prefix, const Param *param,
+                          const Tensor **out) {
     char name[512];
     snprintf(name, sizeof name, "%s%s", prefix, param->name);
     const Tensor *tensor = tensor_file_find(file, name);
@@ -141,12 +141,12 @@ static Status find_param(const TensorFile *file, const char *prefix, const Param
 
 Status entries_check_param(const TensorFile *file, const char *prefix, const Param *param) {
     const Tensor *tensor = NULL;
-    return find_param(file, prefix, param, &tensor);
+    return entries_find_param(file, prefix, param, &tensor);
 }
 
 Status entries_read_param(const TensorFile *file, const char *prefix, const Param *param,
                           float *values) {
     const Tensor *tensor = NULL;
-    TRY(find_param(file, prefix, param, &tensor));
+    TRY(entries_find_param(file, prefix, param, &tensor));
     return tensor_to_float(tensor, values);
 }

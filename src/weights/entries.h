@@ -35,7 +35,7 @@ void entries_add(Entries *entries, const char *key, const char *value);
 // The metadata is put in order of key, and the checksum is added.
 Status entries_write(Entries *entries, const char *path);
 
-// Sentences of these three do not name the file.
+// Sentences of these do not name the file.
 //
 // The sentence when the checksum is not that of the content. A file without one is accepted:
 // other programs may rewrite a file and leave it out.
@@ -44,7 +44,9 @@ Status entries_verify(const TensorFile *file);
 // another shape or type.
 Status entries_read_param(const TensorFile *file, const char *prefix, const Param *param,
                           float *values);
-// Whether the tensor is there with its shape, without reading it.
+// Whether the tensor is there with its shape; and the tensor itself.
 Status entries_check_param(const TensorFile *file, const char *prefix, const Param *param);
+Status entries_find_param(const TensorFile *file, const char *prefix, const Param *param,
+                          const Tensor **out);
 
 #endif

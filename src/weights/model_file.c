@@ -2,6 +2,7 @@
 #include "weights/model_file.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@ void model_file_destroy(ModelFile *file) {
         return;
     }
     parameters_destroy(file->parameters);
+    tensor_file_close(file->source);
     graph_destroy(file->graph);
     arena_destroy(file->arena);
     free(file);
@@ -97,6 +99,14 @@ Status model_file_set_preprocess(ModelFile *file, const Preprocess *preprocess) 
 
 // ---- loading ------------------------------------------------------------------------------------
 
+// A parameter from its tensor: borrowed where the file has it as the kernels read it.
+static Status take_tensor(ModelFile *file, const Param *param, const Tensor *tensor, bool map) {
+    if (map && tensor->dtype == DTYPE_F32 && (uintptr_t)tensor->data % _Alignof(float) == 0) {
+        return parameters_borrow(file->parameters, file->graph, param, tensor->data);
+    }
+    return tensor_to_float(tensor, parameters_values(file->parameters, param));
+}
+
 static Status load_own(const TensorFile *open, const char *path, const LoadOptions *options,
                        ModelFile **out) {
     TRY(model_entries_read(open, path, out));
@@ -115,8 +125,9 @@ static Status load_own(const TensorFile *open, const char *path, const LoadOptio
     TRY(parameters_create(file->graph, sizeof(float), false, &file->parameters));
     for (int32_t p = 0; p < file->graph->param_count; p++) {
         const Param *param = &file->graph->params[p];
-        float *values = parameters_values(file->parameters, param);
-        if (entries_read_param(open, "", param, values) != STATUS_OK) {
+        const Tensor *tensor = NULL;
+        if (entries_find_param(open, "", param, &tensor) != STATUS_OK ||
+            take_tensor(file, param, tensor, options->map) != STATUS_OK) {
             return status_context(STATUS_FAILED, "%s", path);
         }
     }
@@ -134,22 +145,22 @@ static const Param *next_param(const Graph *graph, const char *name, int32_t *la
     return NULL;
 }
 
-static Status copy_parameters(const char *path, const Identity *identity, ModelFile *file) {
-    int32_t last = -1, copied = 0;
+static Status take_parameters(const char *path, const Identity *identity, bool map,
+                              ModelFile *file) {
+    int32_t last = -1, taken = 0;
     TRY(parameters_create(file->graph, sizeof(float), false, &file->parameters));
     for (int i = 0; i < identity->renaming_count; i++) {
         const Renaming *renaming = &identity->renamings[i];
         if (renaming->name != NULL) {
             const Param *param = next_param(file->graph, renaming->name, &last);
             assert(param != NULL && param->elements == renaming->tensor->elements);
-            copied++;
-            if (tensor_to_float(renaming->tensor, parameters_values(file->parameters, param)) !=
-                STATUS_OK) {
+            taken++;
+            if (take_tensor(file, param, renaming->tensor, map) != STATUS_OK) {
                 return status_context(STATUS_FAILED, "%s", path);
             }
         }
     }
-    assert(copied == file->graph->param_count);
+    assert(taken == file->graph->param_count);
     return STATUS_OK;
 }
 
@@ -163,7 +174,9 @@ static Status load_identified(const char *path, const LoadOptions *options,
         model.stride_in = options->stride_in;
     }
     TRY(model_file_create(identity->model, &model, out));
-    return copy_parameters(path, identity, *out);
+    (*out)->stride_in_assumed =
+        model.stride_in == STRIDE_IN_DEFAULT && (*out)->options.stride_in != STRIDE_IN_DEFAULT;
+    return take_parameters(path, identity, options->map, *out);
 }
 
 static Status load_foreign(const TensorFile *open, const char *path, const LoadOptions *options,
@@ -203,7 +216,11 @@ static Status load(const char *path, const LoadOptions *options, ModelFile **out
     TRY(tensor_file_open(path, &open));
     Status status = model_entries_are_own(open) ? load_own(open, path, options, out)
                                                 : load_foreign(open, path, options, out);
-    tensor_file_close(open);
+    if (status == STATUS_OK && (*out)->parameters->borrowed != NULL) {
+        (*out)->source = open;
+    } else {
+        tensor_file_close(open);
+    }
     return status == STATUS_OK ? apply_options(path, options, *out) : status;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "data/preprocess.h"
+#include "formats/tensor_file.h"
 #include "graph/graph.h"
 #include "models/models.h"
 #include "network/network.h"
@@ -27,6 +28,8 @@ typedef struct ModelFile {
     char **class_names;     // [options.classes], or NULL
     bool has_preprocess;
     Preprocess preprocess;
+    TensorFile *source;     // open while parameters are borrowed from it; else NULL
+    bool stride_in_assumed; // neither the file nor the caller said where bottlenecks stride
 } ModelFile;
 
 // A model without parameters yet: enough for `resnet summary`, and cheap for 60 million of them.
@@ -45,6 +48,7 @@ typedef struct LoadOptions {
     StrideIn stride_in; // for files that can't say
     const char *preset; // of preprocess_preset(), instead of what the file carries
     const char *labels; // a file for labels_read(), instead of what the file carries
+    bool map;           // parameters stay in the mapped file where they can
 } LoadOptions;
 
 // Reads a file that model_file_save() wrote, or any other file of tensors that weights_identify()

@@ -208,8 +208,13 @@ static void pack_panel(void *context, int panel, int worker) {
     // Floats from one weight to that of the next lane and channel.
     const ptrdiff_t lane = p->backward ? TAPS : TAPS * (ptrdiff_t)p->depth;
     const ptrdiff_t channel = p->backward ? TAPS * (ptrdiff_t)p->lanes : TAPS;
-    WinogradWeights w = {.lane = lane, .turned = p->backward, .point = (ptrdiff_t)p->depth * width};
-    for (int k = 0; k < p->depth; k++) {
+    WinogradWeights w = {.lane = lane,
+                         .channel = channel,
+                         .turned = p->backward,
+                         .point = (ptrdiff_t)p->depth * width,
+                         .width = width};
+    for (int k = 0; k < p->depth; k += CONV_BLOCK) {
+        w.channels = least(CONV_BLOCK, p->depth - k);
         for (int i = 0; i < width; i += CONV_BLOCK) {
             w.from = p->from + (first + i) * lane + k * channel;
             w.lanes = least(CONV_BLOCK, p->lanes - first - i);

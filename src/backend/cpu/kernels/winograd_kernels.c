@@ -107,22 +107,24 @@ static void transform_output(const WinogradOutput *tile) {
     }
 }
 
-typedef double Line[CONV_BLOCK]; // [lane]
+// Lanes of weights are in double: half as many fill a vector.
+enum { WIDE_LANES = LANES / 2, TAPS_SIDE = 3, TAPS = TAPS_SIDE * TAPS_SIDE };
+
+typedef double Wide __attribute__((vector_size(VECTOR_BYTES)));
+typedef float Narrow __attribute__((vector_size(VECTOR_BYTES / 2)));
+typedef float UnalignedNarrow __attribute__((vector_size(VECTOR_BYTES / 2), aligned(4), may_alias));
 
 // G without its divisors; they and the factor are for the end, where no sum follows that a product
-// could be contracted with. `step` lines lie between two of w, and of r.
-MAP_INLINE void weights_line(const Line *w, int step, Line *r) {
+// could be contracted with.
+MAP_INLINE void weights_line(const Wide w[TAPS_SIDE], Wide r[SIDE]) {
     const double p = P, q = Q, p2 = P2, q2 = Q2;
-    for (int i = 0; i < CONV_BLOCK; i++) {
-        const double first = w[0][i], middle = w[step][i], last = w[2 * step][i];
-        const double p_even = first + p2 * last, q_even = first + q2 * last;
-        r[0][i] = first;
-        r[1 * step][i] = p_even + p * middle;
-        r[2 * step][i] = p_even - p * middle;
-        r[3 * step][i] = q_even + q * middle;
-        r[4 * step][i] = q_even - q * middle;
-        r[5 * step][i] = last;
-    }
+    const Wide p_even = w[0] + p2 * w[2], q_even = w[0] + q2 * w[2];
+    r[0] = w[0];
+    r[1] = p_even + p * w[1];
+    r[2] = p_even - p * w[1];
+    r[3] = q_even + q * w[1];
+    r[4] = q_even - q * w[1];
+    r[5] = w[2];
 }
 
 #define SCALE_0 (1.0 / ((double)P2 * Q2))
@@ -130,27 +132,60 @@ MAP_INLINE void weights_line(const Line *w, int step, Line *r) {
 #define SCALE_Q (0.5 / ((double)Q2 * (Q2 - P2)))
 static const double scales[SIDE] = {SCALE_0, SCALE_P, SCALE_P, SCALE_Q, SCALE_Q, 1.0};
 
-static void transform_weights(const WinogradWeights *weights) {
-    enum { KERNEL_SIDE = 3, TAPS = KERNEL_SIDE * KERNEL_SIDE };
-    Line w[TAPS], half[SIDE * KERNEL_SIDE], r[SIDE], factor;
+typedef float Taps[TAPS][CONV_BLOCK]; // [tap][lane]
+
+// The taps of all channels, lane after lane, as they lie in memory; lanes that do not exist are
+// zeros.
+static void gather_taps(const WinogradWeights *weights, Taps *taps) {
     for (int i = 0; i < CONV_BLOCK; i++) {
-        const bool exists = i < weights->lanes;
         const float *from = weights->from + i * weights->lane;
-        factor[i] = exists && weights->factor != NULL ? weights->factor[i] : 1.0;
-        for (int tap = 0; tap < TAPS; tap++) {
-            w[tap][i] = exists ? from[weights->turned ? TAPS - 1 - tap : tap] : 0.0;
+        for (int k = 0; k < weights->channels; k++) {
+            if (i >= weights->lanes) {
+                UNROLL for (int t = 0; t < TAPS; t++) { taps[k][t][i] = 0; }
+            } else if (weights->turned) {
+                UNROLL for (int t = 0; t < TAPS; t++) { taps[k][t][i] = from[TAPS - 1 - t]; }
+            } else {
+                UNROLL for (int t = 0; t < TAPS; t++) { taps[k][t][i] = from[t]; }
+            }
+            from += weights->channel;
         }
     }
-    for (int x = 0; x < KERNEL_SIDE; x++) { // [row][3]
-        weights_line(w + x, KERNEL_SIDE, half + x);
+}
+
+// One channel's lanes, a vector of them.
+MAP_INLINE void weights_lanes(const float *taps, Wide factor, float *to, ptrdiff_t point) {
+    Wide half[SIDE][TAPS_SIDE]; // [row][column]
+    UNROLL for (int x = 0; x < TAPS_SIDE; x++) {
+        Wide w[TAPS_SIDE], r[SIDE];
+        UNROLL for (int y = 0; y < TAPS_SIDE; y++) {
+            const float *tap = taps + (y * TAPS_SIDE + x) * CONV_BLOCK;
+            w[y] = __builtin_convertvector(*(const UnalignedNarrow *)tap, Wide);
+        }
+        weights_line(w, r);
+        UNROLL for (int y = 0; y < SIDE; y++) { half[y][x] = r[y]; }
     }
-    for (int y = 0; y < SIDE; y++) {
-        weights_line(half + y * KERNEL_SIDE, 1, r);
-        for (int x = 0; x < SIDE; x++) {
-            float *to = weights->to + (y * SIDE + x) * weights->point;
-            for (int i = 0; i < CONV_BLOCK; i++) {
-                to[i] = (float)(scales[y] * scales[x] * factor[i] * r[x][i]);
-            }
+    UNROLL for (int y = 0; y < SIDE; y++) {
+        Wide r[SIDE];
+        weights_line(half[y], r);
+        UNROLL for (int x = 0; x < SIDE; x++) {
+            const Wide value = scales[y] * scales[x] * factor * r[x];
+            *(UnalignedNarrow *)to = __builtin_convertvector(value, Narrow);
+            to += point;
+        }
+    }
+}
+
+static void transform_weights(const WinogradWeights *weights) {
+    Taps taps[CONV_BLOCK];
+    _Alignas(VECTOR_BYTES) double factor[CONV_BLOCK];
+    gather_taps(weights, taps);
+    for (int i = 0; i < CONV_BLOCK; i++) {
+        factor[i] = i < weights->lanes && weights->factor != NULL ? weights->factor[i] : 1.0;
+    }
+    for (int k = 0; k < weights->channels; k++) {
+        for (int i = 0; i < CONV_BLOCK; i += WIDE_LANES) {
+            weights_lanes(taps[k][0] + i, *(const Wide *)&factor[i],
+                          weights->to + k * weights->width + i, weights->point);
         }
     }
 }

@@ -49,15 +49,15 @@ typedef struct WinogradOutput {
     bool relu;
 } WinogradOutput;
 
-// G w G' for one channel and up to 16 lanes: in double, rounded once.
+// G w G' for up to 16 channels and 16 lanes: in double, rounded once.
 typedef struct WinogradWeights {
-    const float *from;    // the nine taps of lane 0
-    ptrdiff_t lane;       // floats from lane to lane
-    int lanes;            // that exist; the others become zeros
-    bool turned;          // by half a turn: backward to the input
-    const double *factor; // [lane], for all taps; NULL for ones
-    float *to;            // [point][16]
-    ptrdiff_t point;      // floats from point to point
+    const float *from;       // the nine taps of lane 0 of channel 0
+    ptrdiff_t lane, channel; // floats from lane to lane, from channel to channel
+    int lanes, channels;     // that exist; the other lanes become zeros
+    bool turned;             // by half a turn: backward to the input
+    const double *factor;    // [lane], for all taps; NULL for ones
+    float *to;               // [point][channel][16]
+    ptrdiff_t point, width;  // floats from point to point, from channel to channel
 } WinogradWeights;
 
 struct WinogradKernels {
