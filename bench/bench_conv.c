@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "backend/cpu/conv.h"
+#include "backend/cpu/peak.h"
 #include "base/arena.h"
 
 typedef struct Case {
@@ -202,19 +203,6 @@ static void print_rate(Pass pass, const Layer *layer, const Kernels *kernels, do
     fflush(stdout);
 }
 
-static double measure_peak(const Kernels *kernels) {
-    double best = 0;
-    const float values[2] = {0.999f, 0.25f};
-    float result;
-    for (int repeat = 0; repeat < 5; repeat++) {
-        const double begin = now(NULL);
-        const double operations = kernels->conv->peak(2000000, values, &result);
-        const double rate = operations / (now(NULL) - begin);
-        best = rate > best ? rate : best;
-    }
-    return best;
-}
-
 static void run_case(const Case *c, const Kernels *kernels, Threads *threads, double peak) {
     Layer layer;
     layer_create(&layer, c, &conv_direct, PHASE_TRAINING, threads);
@@ -287,7 +275,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", status_message());
         return 2;
     }
-    const double peak = measure_peak(kernels);
+    const double peak = peak_measure(kernels, NULL);
     printf("%s, %s, %d thread(s), peak of a core %.1f GFLOP/s\n", cpu_name(),
            isa_name(kernels->isa), thread_count, peak * 1e-9);
     printf("%-30s %8s  %13s  %13s  %13s  %13s\n", "GFLOP/s for each core, of peak", "MFLOP",

@@ -259,6 +259,36 @@ RESNET_API resnet_status resnet_session_evaluate(resnet_session *session, const 
                                                  void (*failure)(void *user, const char *sentence),
                                                  void *user, resnet_evaluation *out);
 
+// ---- Where the time goes ------------------------------------------------------------------------
+
+// A layer as it runs: a layer of the model with those that were fused into it, which run in its
+// inner loop (inference: conv+norm+add+relu; training: norm+add+relu).
+typedef struct resnet_fused_layer {
+    const char *name; // of its first part: "layer1.0.conv2"
+    const char *op;   // of its first part: "conv"
+    char parts[32];   // "conv+norm+add+relu"
+    const char *path; // how it is computed, where there is a choice: "direct", "winograd"; or NULL
+    int channels, height, width; // of its output
+    int kernel, stride;          // 0 where it has none
+    int64_t macs;                // multiply-adds for one image, whatever path is taken
+    int64_t image_bytes;         // read and written for one image: inputs and output, once each
+    int64_t weight_bytes;        // parameters, which a pass reads once for all images
+} resnet_fused_layer;
+
+RESNET_API int resnet_session_layers(const resnet_session *session);
+RESNET_API resnet_status resnet_session_layer(const resnet_session *session, int index,
+                                              resnet_fused_layer *out);
+// One pass over at most the session's batch, with the seconds of each layer in
+// seconds[resnet_session_layers()]. Gives the logits of resnet_session_run(), bit by bit.
+RESNET_API resnet_status resnet_session_run_timed(resnet_session *session, const float *images,
+                                                  int count, float *logits, double *seconds);
+
+// Measures what that many cores (0: resnet_cpu_count()) can do at most: 10^9 floating point
+// operations a second, multiply-adds in registers alone. precision: "fp32".
+RESNET_API resnet_status resnet_measure_peak(int threads, const char *precision, double *gflops);
+// Measures 10^9 bytes a second between cores and memory; takes some hundred megabytes meanwhile.
+RESNET_API resnet_status resnet_measure_bandwidth(int threads, double *gigabytes);
+
 // ---- Training -----------------------------------------------------------------------------------
 
 typedef struct resnet_train_options {
@@ -323,6 +353,46 @@ typedef void resnet_train_callback(void *user, const resnet_train_progress *prog
 // threads, on any instruction set with fused multiply-add, and however often it is interrupted.
 RESNET_API resnet_status resnet_train(const resnet_train_options *options,
                                       resnet_train_callback *callback, void *user);
+
+// Training on batches of the caller's own, one step at a time: stochastic gradient descent with
+// momentum, in PyTorch's form (v = momentum * v + gradient, w = w - lr * v).
+typedef struct resnet_trainer_options {
+    int threads;         // 0: resnet_cpu_count()
+    int batch;           // most images in a step; 128
+    double momentum;     // 0.9
+    double weight_decay; // 0.0001, of all parameters
+} resnet_trainer_options;
+
+RESNET_API void resnet_trainer_options_default(resnet_trainer_options *options);
+
+typedef struct resnet_trainer resnet_trainer;
+
+// Takes a copy of the model's parameters, and trains that. Refuses with the figures where the
+// memory is too small. options NULL: defaults.
+RESNET_API resnet_status resnet_trainer_create(const resnet_model *model,
+                                               const resnet_trainer_options *options,
+                                               resnet_trainer **out);
+RESNET_API void resnet_trainer_free(resnet_trainer *trainer);
+
+// One step: forward, loss, backward, update, with normalised images
+// [count][height][width][channels] and the class of each. *loss (may be NULL): their mean loss
+// before the update. Fails without an update when that is not finite.
+RESNET_API resnet_status resnet_trainer_step(resnet_trainer *trainer, const float *images,
+                                             const int32_t *labels, int count, double lr,
+                                             double *loss);
+// Copies what was learnt to a model of the same architecture, shortcut, input and classes. Its
+// sessions are to be made anew.
+RESNET_API resnet_status resnet_trainer_store(const resnet_trainer *trainer, resnet_model *model);
+
+// The layers as they run, and the seconds that each takes in a step, in arrays of
+// [resnet_trainer_layers()]. Both passes together do three times a layer's macs.
+RESNET_API int resnet_trainer_layers(const resnet_trainer *trainer);
+RESNET_API resnet_status resnet_trainer_layer(const resnet_trainer *trainer, int index,
+                                              resnet_fused_layer *out);
+RESNET_API resnet_status resnet_trainer_step_timed(resnet_trainer *trainer, const float *images,
+                                                   const int32_t *labels, int count, double lr,
+                                                   double *loss, double *forward_seconds,
+                                                   double *backward_seconds);
 
 #ifdef __cplusplus
 }

@@ -74,7 +74,7 @@ void html_escape(FILE *file, const char *text) {
     }
 }
 
-resnet_status page_open(Page *page, const char *path, const char *title) {
+resnet_status page_open_bare(Page *page, const char *path) {
     if (snprintf(page->path, PATH_MAX, "%s", path) >= PATH_MAX ||
         snprintf(page->partial, PATH_MAX, "%s.partial", path) >= PATH_MAX) {
         return failure_say(RESNET_FAILED, "%s: the path is too long", path);
@@ -83,6 +83,11 @@ resnet_status page_open(Page *page, const char *path, const char *title) {
     if (page->file == NULL) {
         return failure_say(RESNET_FAILED, "%s: cannot write: %s", path, strerror(errno));
     }
+    return RESNET_OK;
+}
+
+resnet_status page_open(Page *page, const char *path, const char *title) {
+    TRY(page_open_bare(page, path));
     fprintf(page->file,
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
             "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
@@ -91,8 +96,7 @@ resnet_status page_open(Page *page, const char *path, const char *title) {
     return RESNET_OK;
 }
 
-resnet_status page_close(Page *page) {
-    fprintf(page->file, "</body>\n</html>\n");
+resnet_status page_close_bare(Page *page) {
     bool written = fflush(page->file) == 0 && fsync(fileno(page->file)) == 0;
     written = fclose(page->file) == 0 && written;
     if (!written || rename(page->partial, page->path) != 0) {
@@ -101,6 +105,11 @@ resnet_status page_close(Page *page) {
         return failure_say(RESNET_FAILED, "%s: cannot write: %s", page->path, strerror(reason));
     }
     return RESNET_OK;
+}
+
+resnet_status page_close(Page *page) {
+    fprintf(page->file, "</body>\n</html>\n");
+    return page_close_bare(page);
 }
 
 void page_abandon(Page *page) {

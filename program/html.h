@@ -18,6 +18,9 @@ typedef struct Page {
 resnet_status page_open(Page *page, const char *path, const char *title);
 // Flushes and renames; a page that cannot be written is removed, and the sentence names it.
 resnet_status page_close(Page *page);
+// The same for a file that is no page but something else, such as a picture.
+resnet_status page_open_bare(Page *page, const char *path);
+resnet_status page_close_bare(Page *page);
 
 // Gives a page up and removes what was written of it.
 void page_abandon(Page *page);

@@ -8,22 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "measure.h"
 #include "output.h"
 
 static const double REDRAW_SECONDS = 0.1, PLAIN_SECONDS = 5;
 enum { LEAST_CELLS = 4, MOST_CELLS = 24, LINE_SIZE = 512 };
 
-static double clock_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 Progress progress_begin(void) {
-    return (Progress){.terminal = isatty(STDERR_FILENO) != 0, .shown = clock_now()};
+    return (Progress){.terminal = isatty(STDERR_FILENO) != 0, .shown = measure_clock()};
 }
 
 void progress_clear(Progress *progress) {
@@ -88,7 +82,7 @@ static void clock_write(char *out, size_t size, double seconds) {
 }
 
 void progress_training(Progress *progress, const char *label, const resnet_train_progress *now) {
-    double time = clock_now();
+    double time = measure_clock();
     bool last = now->iteration == now->iterations;
     if (!last && time - progress->shown < (progress->terminal ? REDRAW_SECONDS : PLAIN_SECONDS)) {
         return;

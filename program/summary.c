@@ -2,66 +2,26 @@
 // `resnet summary`: what a network consists of, and the memory it takes, before anything is run.
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "failure.h"
+#include "operand.h"
 #include "output.h"
 
 typedef struct Arguments {
-    int batch, threads, classes, json;
-    const char *shortcut, *stride_in;
-    OptionShape input;
+    OperandOptions operand;
+    int batch, threads, json;
 } Arguments;
 
 static const Option options[] = {
     {OPTION_COUNT, "batch", "N", offsetof(Arguments, batch), "images at once (default 1)"},
     {OPTION_COUNT, "threads", "N", offsetof(Arguments, threads),
      "threads, which have workspace each (default: the CPUs that are free to use)"},
-    {OPTION_CHOICE, "shortcut", "A|B|C", offsetof(Arguments, shortcut),
-     "how shortcuts change dimensions (paper, section 3.3): zero padding, projections where "
-     "needed, projections everywhere"},
-    {OPTION_CHOICE, "stride-in", "1x1|3x3", offsetof(Arguments, stride_in),
-     "where bottleneck blocks have their stride: 1x1 is the paper's, 3x3 (default) torchvision's"},
-    {OPTION_COUNT, "classes", "N", offsetof(Arguments, classes), "instead of the model's own"},
-    {OPTION_SHAPE, "input", "CxHxW", offsetof(Arguments, input),
-     "channels, height and width instead of the model's own"},
+    OPERAND_OPTIONS,
     {OPTION_FLAG, "json", NULL, offsetof(Arguments, json),
      "one JSON object: model, parameters, macs, weight_bytes, inference_bytes, training_bytes, "
      "layers[]"},
     {.kind = OPTION_END}};
-
-// Whether the operand names a file rather than an architecture.
-static bool operand_is_file(const char *operand) {
-    return strpbrk(operand, "/.") != NULL || access(operand, F_OK) == 0;
-}
-
-static resnet_status model_open(const char *operand, const Arguments *arguments,
-                                resnet_model **out) {
-    if (operand_is_file(operand)) {
-        if (arguments->shortcut != NULL || arguments->classes > 0 ||
-            arguments->input.channels > 0) {
-            return failure_say(RESNET_USAGE,
-                               "%s is a file: --shortcut, --classes and --input are for "
-                               "architectures by name",
-                               operand);
-        }
-        resnet_load_options load;
-        resnet_load_options_default(&load);
-        load.stride_in = arguments->stride_in;
-        return resnet_model_load(operand, &load, out);
-    }
-    resnet_model_options model;
-    resnet_model_options_default(&model);
-    model.shortcut = arguments->shortcut;
-    model.stride_in = arguments->stride_in;
-    model.classes = arguments->classes;
-    model.channels = arguments->input.channels;
-    model.height = arguments->input.height;
-    model.width = arguments->input.width;
-    return resnet_model_create(operand, &model, out);
-}
 
 static resnet_status summary_json(const resnet_model *model, const Arguments *arguments,
                                   const resnet_summary *summary) {
@@ -143,7 +103,7 @@ static resnet_status summary_run(int argc, char **argv) {
     int count;
     TRY(options_parse(&command_summary, argc, argv, &arguments, &operands, &count));
     resnet_model *model = NULL;
-    TRY(model_open(operands[0], &arguments, &model));
+    TRY(operand_open(operands[0], &arguments.operand, &model));
     resnet_summary summary;
     resnet_status status =
         resnet_model_summary(model, arguments.batch, arguments.threads, &summary);

@@ -3,7 +3,7 @@
 """Training speed against PyTorch, in one paired run: the same networks, batch and threads, whole
 steps (forward, loss, backward, SGD with momentum), synthetic data, rounds interleaved.
 
-    python3 bench/peers/training.py --ours build/bench/bench_training [--models resnet20,resnet56]
+    python3 bench/peers/training.py --ours build/resnet [--models resnet20,resnet56]
 
 PyTorch runs at its best settings: channels_last, eager and compiled (inductor), the faster counts.
 Prints a table of medians and ratios (ours / PyTorch in images a second), and JSON with --json FILE.
@@ -51,14 +51,15 @@ class Peer:
 
 
 def ours_images_per_second(program, name, batch, threads, steps):
-    output = subprocess.run([program, name, str(batch), str(threads), str(steps)], check=True,
+    output = subprocess.run([program, "bench", name, "--train", "--batch", str(batch), "--threads",
+                             str(threads), "--repeat", str(steps), "--json"], check=True,
                             capture_output=True, text=True).stdout
     return float(json.loads(output)["images_per_second"])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--ours", required=True, help="the bench_training program")
+    parser.add_argument("--ours", required=True, help="the program resnet")
     parser.add_argument("--models", default="resnet20,resnet56")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)

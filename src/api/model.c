@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/fused_layer.h"
 #include "api/handles.h"
 #include "base/cpu.h"
 #include "data/loader.h"
@@ -215,13 +216,7 @@ resnet_status resnet_model_layer(const resnet_model *model, int index, resnet_la
             out->parameters += (int64_t)graph->params[node->param[p]].elements;
         }
     }
-    if (node->op == OP_CONV) {
-        out->kernel = node->conv.kernel_height;
-        out->stride = node->conv.stride;
-    } else if (node->op == OP_MAX_POOL || node->op == OP_AVG_POOL) {
-        out->kernel = node->pool.kernel;
-        out->stride = node->pool.stride;
-    }
+    layer_window(node, &out->kernel, &out->stride);
     memcpy(out->inputs, node->input, sizeof out->inputs);
     return RESNET_OK;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/fused_layer.h"
 #include "base/cpu.h"
 
 void resnet_session_options_default(resnet_session_options *options) {
@@ -67,20 +68,47 @@ Status session_scales(resnet_session *session) {
                : scales_create(session->model, session->threads, &session->scales);
 }
 
+static void run_pass(resnet_session *session, const float *images, float *logits,
+                     const PassOptions *pass) {
+    size_t elements = shape_elements(model_input(session->model));
+    size_t classes = (size_t)resnet_model_classes(session->model);
+    size_t count = (size_t)pass->count;
+    memcpy(network_input(session->network), images, count * elements * sizeof(float));
+    network_forward(session->network, pass);
+    memcpy(logits, network_output(session->network), count * classes * sizeof(float));
+}
+
 resnet_status resnet_session_run(resnet_session *session, const float *images, int count,
                                  float *logits) {
     size_t elements = shape_elements(model_input(session->model));
     size_t classes = (size_t)resnet_model_classes(session->model);
     for (int done = 0; done < count;) {
         int now = count - done < session->batch ? count - done : session->batch;
-        memcpy(network_input(session->network), images + (size_t)done * elements,
-               (size_t)now * elements * sizeof(float));
-        network_forward(session->network, &(PassOptions){.count = now});
-        memcpy(logits + (size_t)done * classes, network_output(session->network),
-               (size_t)now * classes * sizeof(float));
+        run_pass(session, images + (size_t)done * elements, logits + (size_t)done * classes,
+                 &(PassOptions){.count = now});
         done += now;
     }
     return RESNET_OK;
+}
+
+resnet_status resnet_session_run_timed(resnet_session *session, const float *images, int count,
+                                       float *logits, double *seconds) {
+    if (count < 1 || count > session->batch) {
+        return (resnet_status)status_fail(STATUS_USAGE,
+                                          "a timed pass of %d images in a session for at most %d",
+                                          count, session->batch);
+    }
+    run_pass(session, images, logits, &(PassOptions){.count = count, .seconds = seconds});
+    return RESNET_OK;
+}
+
+int resnet_session_layers(const resnet_session *session) {
+    return network_graph(session->network)->node_count;
+}
+
+resnet_status resnet_session_layer(const resnet_session *session, int index,
+                                   resnet_fused_layer *out) {
+    return (resnet_status)fused_layer(session->network, index, out);
 }
 
 // ---- one picture -------------------------------------------------------------------------------

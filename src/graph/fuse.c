@@ -71,6 +71,7 @@ static void join(Fusion *fusion, NodeId part, NodeId head) {
     fusion->tail[head] = part;
     fusion->tail[part] = NODE_NONE;
     fusion->fused[head].name = fusion->graph->nodes[part].name;
+    fusion->fused[head].first = fusion->graph->nodes[head].name;
 }
 
 static void join_norm(Fusion *fusion, NodeId id) {
@@ -187,13 +188,17 @@ static bool copy_name(Arena *arena, const char **name) {
     return *name != NULL;
 }
 
+static bool copy_node_names(Arena *arena, Node *node) {
+    return copy_name(arena, &node->name) && (node->first == NULL || copy_name(arena, &node->first));
+}
+
 // Copies what the result keeps of the old graph, names included; false when memory is out.
 static bool copy_names(Fusion *fusion) {
     const Graph *graph = fusion->graph;
     Graph *result = fusion->result;
     bool copied = true;
     for (NodeId i = 0; i < result->node_count && copied; i++) {
-        copied = copy_name(result->arena, &result->nodes[i].name);
+        copied = copy_node_names(result->arena, &result->nodes[i]);
     }
     for (ParamId p = 0; p < graph->param_count && copied; p++) {
         result->params[p] = graph->params[p];

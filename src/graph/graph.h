@@ -121,7 +121,8 @@ typedef struct Node {
     // By kind: conv {weight, bias, then folded: scale, shift, mean, variance};
     // norm {scale, shift, mean, variance}; linear {weight, bias}. PARAM_NONE where absent.
     ParamId param[NODE_PARAMS];
-    const char *name; // "layer3.5.conv2"; unique; fused nodes keep the name of their last part
+    const char *name;  // "layer3.5.conv2"; unique; fused nodes keep the name of their last part
+    const char *first; // fused nodes: the name of their first part, whose op they have; else NULL
 } Node;
 
 typedef enum ParamRole {

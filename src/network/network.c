@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "graph/fuse.h"
 #include "graph/op.h"
 #include "graph/plan.h"
@@ -218,10 +219,23 @@ static void forward_node(Network *network, NodeId id, const PassOptions *pass) {
     network->backend->forward(call);
 }
 
+// The clock, for passes that are timed.
+static double pass_clock(const PassOptions *pass) {
+    return pass->seconds != NULL ? clock_seconds() : 0;
+}
+
+static void note_time(const PassOptions *pass, NodeId node, double begin) {
+    if (pass->seconds != NULL) {
+        pass->seconds[node] = clock_seconds() - begin;
+    }
+}
+
 void network_forward(Network *network, const PassOptions *pass) {
     assert(pass->count > 0 && pass->count <= network->batch);
     for (NodeId i = 0; i < network->graph->node_count; i++) {
+        const double begin = pass_clock(pass);
         forward_node(network, i, pass);
+        note_time(pass, i, begin);
     }
     network->stale = false;
 }
@@ -230,14 +244,15 @@ void network_backward(Network *network, const PassOptions *pass) {
     assert(network->phase == PHASE_TRAINING);
     for (NodeId i = network->graph->node_count - 1; i >= 0; i--) {
         Call *call = &network->calls[i];
+        const double begin = pass_clock(pass);
         bool begins = call->node != NULL && call->node->op == OP_SOFTMAX_LOSS;
         // A value that no loss depends on has no gradient, and its parameters' stay zero.
-        if (call->node == NULL || (call->output_gradient == NULL && !begins) ||
-            !network->plan->needs_gradient[i]) {
-            continue;
+        if (call->node != NULL && (call->output_gradient != NULL || begins) &&
+            network->plan->needs_gradient[i]) {
+            call_begin(call, pass);
+            network->backend->backward(call);
         }
-        call_begin(call, pass);
-        network->backend->backward(call);
+        note_time(pass, i, begin);
     }
 }
 
@@ -274,6 +289,10 @@ const void *network_value(const Network *network, const char *node, Shape *shape
 }
 
 const Graph *network_graph(const Network *network) { return network->graph; }
+
+const char *network_path(const Network *network, NodeId node) {
+    return network->backend->path(network->graph, &network->graph->nodes[node], network->phase);
+}
 
 const char *network_find_nonfinite(Network *network, const PassOptions *pass) {
     size_t bytes = network->graph->running_elements * network->backend->element_size;

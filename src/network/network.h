@@ -30,6 +30,8 @@ void parameters_init(Parameters *parameters, const Graph *graph, uint64_t seed);
 // are only read.
 Status parameters_borrow(Parameters *parameters, const Graph *graph, const Param *param,
                          const void *values);
+// Ends the borrowing of one parameter: the place of its own, to be filled by the caller.
+void *parameters_own(Parameters *parameters, const Param *param);
 // Where a parameter's values lie (in `values` or `running`, or borrowed), its gradient (NULL for
 // running).
 void *parameters_values(const Parameters *parameters, const Param *param);
@@ -70,6 +72,7 @@ typedef struct PassOptions {
     float loss_scale;    // 1 / samples of the whole batch; training only
     uint64_t seed, iteration;
     int64_t first_sample;
+    double *seconds; // by node of network_graph(): the time that each takes is written there; NULL
 } PassOptions;
 
 void network_forward(Network *network, const PassOptions *pass);
@@ -84,6 +87,8 @@ double network_loss(const Network *network, int sample);
 // kept; its shape in *shape. The graph that runs: network_graph().
 const void *network_value(const Network *network, const char *node, Shape *shape);
 const Graph *network_graph(const Network *network);
+// How the backend computes a node, where it has a choice; else NULL.
+const char *network_path(const Network *network, NodeId node);
 // The gradient of the loss with respect to a parameter's norm etc. is in Parameters.gradients.
 
 // Runs forward again and returns the name of the first node whose result is not finite; NULL when

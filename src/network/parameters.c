@@ -58,6 +58,13 @@ Status parameters_borrow(Parameters *parameters, const Graph *graph, const Param
     return STATUS_OK;
 }
 
+void *parameters_own(Parameters *parameters, const Param *param) {
+    if (parameters->borrowed != NULL) {
+        parameters->borrowed[param->id] = NULL;
+    }
+    return parameters_values(parameters, param);
+}
+
 void *parameters_values(const Parameters *parameters, const Param *param) {
     if (parameters->borrowed != NULL && parameters->borrowed[param->id] != NULL) {
         return (void *)parameters->borrowed[param->id];

@@ -205,6 +205,8 @@ static void blocks_take_in_their_residuals(void **state) {
     Graph *fused = fuse_model("resnet20", SHORTCUT_PAD, FUSE_FOR_TRAINING);
     const Node *identity = find_node(fused, "layer1.1.add.relu");
     assert_true(identity->op == OP_NORM && identity->relu);
+    assert_string_equal(identity->first, "layer1.1.bn2");
+    assert_null(find_node(fused, "layer1.1.conv2")->first);
     assert_string_equal(input_name(fused, identity, 0), "layer1.1.conv2");
     assert_string_equal(input_name(fused, identity, 1), "layer1.0.add.relu");
     assert_string_equal(fused->params[identity->param[3]].name, "layer1.1.bn2.running_var");

@@ -28,6 +28,11 @@ size_t conv_workspace_size(const Graph *graph, const Node *node, int batch, Phas
     return conv_path(&g, phase)->workspace_size(&g, phase, threads);
 }
 
+const char *conv_path_name(const Graph *graph, const Node *node, Phase phase) {
+    const ConvGeometry g = conv_geometry(node, input_shape(graph, node), 1);
+    return conv_path(&g, phase)->name;
+}
+
 static ConvGeometry call_geometry(const Call *call) {
     return conv_geometry(call->node, call->input_shape[0], call->batch);
 }
@@ -53,4 +58,5 @@ const CpuOp cpu_conv = {
     .prepare = conv_prepare,
     .forward = conv_forward,
     .backward = conv_backward,
+    .path = conv_path_name,
 };

@@ -236,5 +236,6 @@ size_t conv_workspace_size(const Graph *graph, const Node *node, int batch, Phas
 void conv_prepare(const Call *call, const Kernels *kernels);
 void conv_forward(const Call *call, const Kernels *kernels);
 void conv_backward(const Call *call, const Kernels *kernels);
+const char *conv_path_name(const Graph *graph, const Node *node, Phase phase);
 
 #endif

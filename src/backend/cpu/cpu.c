@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cpu backend: one Backend for each instruction set, all with the same table of ops, and the
-// choice between them. A Backend's functions get no context, so each set has three of its own.
+// choice between them. A Backend's functions get no context, so each set has a few of its own.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/cpu/ops.h"
+#include "backend/cpu/peak.h"
 
 const CpuOp *const cpu_ops[OP_COUNT] = {
     [OP_CONV] = &cpu_conv,
@@ -38,6 +39,11 @@ static size_t op_workspace_size(const Graph *graph, const Node *node, int batch,
                : op->workspace_size(graph, node, batch, phase, threads);
 }
 
+static const char *op_path(const Graph *graph, const Node *node, Phase phase) {
+    const CpuOp *op = cpu_ops[node->op];
+    return op == NULL || op->path == NULL ? NULL : op->path(graph, node, phase);
+}
+
 static void op_prepare(const Call *call, const Kernels *kernels) {
     const CpuOp *op = cpu_ops[call->node->op];
     if (op != NULL && op->prepare != NULL) {
@@ -53,6 +59,7 @@ static void op_prepare(const Call *call, const Kernels *kernels) {
     static void backward_##isa(const Call *call) {                                                 \
         cpu_ops[call->node->op]->backward(call, &kernels_##isa);                                   \
     }                                                                                              \
+    static double peak_##isa(Threads *threads) { return peak_measure(&kernels_##isa, threads); }   \
     static const Backend backend_##isa = {                                                         \
         .name = "cpu " #isa,                                                                       \
         .element_size = sizeof(float),                                                             \
@@ -61,6 +68,8 @@ static void op_prepare(const Call *call, const Kernels *kernels) {
         .prepare = prepare_##isa,                                                                  \
         .forward = forward_##isa,                                                                  \
         .backward = backward_##isa,                                                                \
+        .path = op_path,                                                                           \
+        .peak = peak_##isa,                                                                        \
     }
 
 CPU_BACKEND(portable);

@@ -10,4 +10,5 @@ const CpuOp cpu_linear = {
     .prepare = conv_prepare,
     .forward = conv_forward,
     .backward = conv_backward,
+    .path = conv_path_name,
 };

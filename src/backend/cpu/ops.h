@@ -14,6 +14,7 @@ typedef struct CpuOp {
     void (*prepare)(const Call *call, const Kernels *kernels);
     void (*forward)(const Call *call, const Kernels *kernels);
     void (*backward)(const Call *call, const Kernels *kernels);
+    const char *(*path)(const Graph *graph, const Node *node, Phase phase);
 } CpuOp;
 
 // prepared_size() and workspace_size() are the same for every instruction set: packings use blocks

@@ -39,6 +39,13 @@ static size_t reference_workspace_size(const Graph *graph, const Node *node, int
 
 static void reference_prepare(const Call *call) { (void)call; }
 
+static const char *reference_path(const Graph *graph, const Node *node, Phase phase) {
+    (void)graph;
+    (void)node;
+    (void)phase;
+    return NULL;
+}
+
 static void reference_forward(const Call *call) { OPS[call->node->op]->forward(call); }
 
 static void reference_backward(const Call *call) { OPS[call->node->op]->backward(call); }
@@ -56,4 +63,5 @@ const Backend backend_reference = {
     .prepare = reference_prepare,
     .forward = reference_forward,
     .backward = reference_backward,
+    .path = reference_path,
 };
