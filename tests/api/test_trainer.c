@@ -251,9 +251,10 @@ static void roofs_are_measured(void **state) {
     assert_int_equal(resnet_measure_peak(1, "fp32", &one), RESNET_OK);
     assert_int_equal(resnet_measure_peak(2, "fp32", &two), RESNET_OK);
     assert_int_equal(resnet_measure_bandwidth(1, &memory), RESNET_OK);
-    // No core since 2000 is slower, none faster; two threads count the time that each had a core.
+    // No core since 2000 is slower, none faster. Two threads count the time that each had a core,
+    // and may share one that has two threads.
     assert_true(one > 0.1 && one < 2000);
-    assert_true(two > 1.2 * one && two < 3 * one);
+    assert_true(two > 0.8 * one && two < 3 * one);
     assert_true(memory > 0.05 && memory < 2000);
 }
 

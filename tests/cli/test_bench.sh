@@ -37,11 +37,12 @@ expect_line '"isa":"(avx512|avx2|neon|portable)","cpu":"[^"]+","runs":[0-9]+,"la
 expect_line '"startup_ms":null\}$'
 p50=$(number p50)
 holds "0 < $p50 && $p50 <= $(number p90) && $(number p90) <= $(number p99)"
-# Runs took about the time that was asked for (mean latency = batch / images a second), and did what
-# the model's multiply-adds say (40.55 million an image).
+# Runs took about the time that was asked for (mean latency = batch / images a second; other load
+# may stop the program between them, or in the last one), and did what the model's multiply-adds say
+# (40.55 million an image).
 speed=$(number images_per_second)
 seconds="$(number runs) * 4 / $speed"
-holds "$seconds > 0.4 && ($seconds < 1.5 || $(number runs) == 1)"
+holds "$seconds > 0.2 && $seconds < 2 + 2 * $(number p99) / 1000"
 holds "$(number gflops) > 0.99 * $speed * 0.0811 && $(number gflops) < 1.01 * $speed * 0.0811"
 holds "$(number peak_gflops) > 0.1 && $(number rss_bytes) > 1000000 && $(number load_ms) > 0"
 if grep -q '"layers"' "$T/out"; then fail 'layers that nobody asked for'; fi
@@ -68,9 +69,9 @@ layers time_share | awk '{ s += $1 } END { exit !(s > 0.999 && s < 1.001) }' ||
     fail 'the shares of the time do not add up to 1'
 layers flops | awk '{ s += $1 } END { exit !(s == 2 * 2 * 40551040) }' ||
     fail "the layers' operations are not twice the model's multiply-adds"
-# A direct sum cannot be faster than the peak.
+# A direct sum cannot be faster than the peak, but the clock's speed changes.
 grep -oE '"path":"direct"[^}]*' "$T/out" | grep -oE '"peak_share":[0-9.e-]+' | cut -d: -f2 |
-    awk '{ n++ } $1 > 1.1 { over++ } END { exit !(n > 0 && !over) }' ||
+    awk '{ n++ } $1 > 1.25 { over++ } END { exit !(n > 0 && !over) }' ||
     fail 'a direct sum is faster than the peak'
 perl -0777 -ne '
     # Well-formed: every element closes in order, and nothing is left.
