@@ -225,10 +225,8 @@ static Box label_box(const Dot *dot, int side) {
     return (Box){left, top, left + width, top + LINE};
 }
 
-// Whether a text has room there: in the frame, off the roof, off other texts and off dots (those of
-// layers that cost little may be covered).
-static bool box_is_free(const Picture *picture, const Box *box, const Box *taken, int count,
-                        int dots) {
+// Whether a text has room there: in the frame, off the roof, off dots and other texts.
+static bool box_is_free(const Picture *picture, const Box *box, const Box *taken, int count) {
     const Box roof = {box->left, roof_place(picture, box->right), box->right,
                       roof_place(picture, box->left)};
     bool free = box->left >= LEFT && box->right <= WIDTH - RIGHT && box->top >= TOP &&
@@ -237,7 +235,7 @@ static bool box_is_free(const Picture *picture, const Box *box, const Box *taken
     for (int i = 0; i < count; i++) {
         free = free && !boxes_meet(box, &taken[i]);
     }
-    for (int i = 0; i < dots && i < picture->count; i++) {
+    for (int i = 0; i < picture->count; i++) {
         const Dot *dot = &picture->dots[i];
         const Box around = {dot->x - dot->radius, dot->y - dot->radius, dot->x + dot->radius,
                             dot->y + dot->radius};
@@ -262,7 +260,7 @@ static Box peak_label_write(const Picture *picture) {
         for (int below = 0; below < 2; below++) {
             const double top = below ? roof + 4 : roof - LINE - 4;
             box = (Box){right - width, top, right, top + LINE};
-            if (box_is_free(picture, &box, NULL, 0, picture->count)) {
+            if (box_is_free(picture, &box, NULL, 0)) {
                 box_text(picture, &box, text);
                 return box;
             }
@@ -278,7 +276,7 @@ static void labels_write(const Picture *picture) {
     for (int i = 0; i < picture->count && i < 2 * MOST_LABELS && count <= MOST_LABELS; i++) {
         for (int side = 0; side < 4; side++) {
             const Box box = label_box(&picture->dots[i], side);
-            if (box_is_free(picture, &box, taken, count, 2 * MOST_LABELS)) {
+            if (box_is_free(picture, &box, taken, count)) {
                 taken[count++] = box;
                 box_text(picture, &box, picture->dots[i].timing->layer.name);
                 break;
