@@ -63,7 +63,7 @@ static int read_images(Bench *bench, const char *path) {
     fclose(file);
     if (read != count || more) {
         fprintf(stderr, "bench_inference: %s: %s than %d images of %dx%dx%d\n", path,
-                more ? "more" : "less", bench->batch, height, width, channels);
+                more ? "more" : "fewer", bench->batch, height, width, channels);
         return 1;
     }
     return 0;

@@ -7,13 +7,13 @@ from html import escape
 
 FAMILIES = [("ours", "resnet"), ("torch", "PyTorch"), ("onnxruntime", "ONNX Runtime"),
             ("openvino", "OpenVINO"), ("ncnn", "ncnn")]
-WIDTH, LEFT, RIGHT, TOP = 760, 190, 120, 78
+WIDTH, LEFT, RIGHT, TOP = 760, 170, 180, 78
 BAR, GAP, GROUP_GAP = 15, 3, 20
 STYLE = """
   svg { background: #ffffff; font: 13px system-ui, sans-serif; }
   text { fill: #1f2328; }
   .title { font-size: 16px; font-weight: 600; }
-  .quiet { fill: #59636e; font-size: 12px; }
+  .quiet { fill: #59636e; font-size: 12px; paint-order: stroke; stroke: #ffffff; stroke-width: 3; }
   .grid { stroke: #d1d9e0; }
   .one { stroke: #59636e; stroke-dasharray: 3 3; }
   .spread { stroke: #1f2328; stroke-width: 1.2; }
@@ -22,7 +22,7 @@ STYLE = """
   @media (prefers-color-scheme: dark) {
     svg { background: #0d1117; }
     text { fill: #e6edf3; }
-    .quiet { fill: #9198a1; }
+    .quiet { fill: #9198a1; stroke: #0d1117; }
     .grid { stroke: #2d333b; }
     .one { stroke: #9198a1; }
     .spread { stroke: #e6edf3; }

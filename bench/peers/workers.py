@@ -68,13 +68,14 @@ class TorchEager(Torch):
 
 
 class TorchCompiled(Torch):
-    settings = ("torch.compile, inductor with freezing (norms folded, weights packed for mkldnn), "
-                "channels_last, static shapes, inference_mode")
+    settings = ("torch.compile, inductor with freezing (norms folded, weights packed for mkldnn) "
+                "and C++ wrapper, channels_last, static shapes, inference_mode")
 
     def made(self, net, case):
         import torch
         import torch._inductor.config as config
         config.freezing = True
+        config.cpp_wrapper = True  # calls without Python between them
         config.cpp.threads = case.threads
         config.compile_threads = 1  # else it keeps a pool of processes
         return torch.compile(net, dynamic=False)
