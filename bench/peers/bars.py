@@ -53,7 +53,8 @@ def step_of(most):
 
 def picture(report):
     rows = report["rows"]
-    most = max(system["high"] for row in rows for system in row["systems"].values()) * 1.04
+    most = 1.04 * max(row["systems"][name]["high"] for row in rows
+                      for _, _, name in bars_of(row["systems"]))
     scale = (WIDTH - LEFT - RIGHT) / most
     body, y = [], TOP
     for row in rows:
