@@ -89,8 +89,8 @@ RESNET_API resnet_status resnet_model_create(const char *name, const resnet_mode
 typedef struct resnet_load_options {
     const char *model;     // which architecture it is; NULL: as the file says or its tensors show
     const char *stride_in; // "1x1" or "3x3": for files that can't say; NULL: 3x3
-    const char *preset; // preprocessing: "torchvision", "torchvision-v2", "timm", "caffe", "cifar";
-                        // NULL: what the file carries, else torchvision's
+    const char *preset; // preprocessing: "torchvision", "torchvision-v2", "timm", "caffe", "cifar",
+                        // "inception"; NULL: what the file carries, else resnet_model_preset()
     const char *labels; // a text file with a class name a line; NULL: what the file carries
     // 1: weights stay in the file, mapped to memory, where they are 32-bit floats: a faster start
     // and less memory, but the file must not be overwritten in place while the model lives
@@ -147,8 +147,12 @@ RESNET_API int resnet_model_classes(const resnet_model *model);
 RESNET_API const char *resnet_model_class_name(const resnet_model *model, int index);
 RESNET_API void resnet_model_input(const resnet_model *model, int *channels, int *height,
                                    int *width);
-// Normalisation: value = (byte / 255 - mean) / std for each channel. Overrides what the weights
-// carry; `carried` tells whether they carry any.
+// The preset that pictures are prepared by where the weights carry no preprocessing: what most
+// published weights of the architecture expect.
+RESNET_API const char *resnet_model_preset(const resnet_model *model);
+// Normalisation: value = (byte / 255 - mean) / std for red, green and blue. What the weights carry,
+// else the preset's; setting overrides it, and `carries` tells whether there is any to override.
+RESNET_API void resnet_model_normalization(const resnet_model *model, float mean[3], float std[3]);
 RESNET_API void resnet_model_set_normalization(resnet_model *model, const float mean[3],
                                                const float std[3]);
 RESNET_API int resnet_model_carries_normalization(const resnet_model *model);

@@ -18,13 +18,15 @@ bool model_has_stride_in(const char *name) {
 
 static void normalization_choose(const char *path, const WeightsOptions *options,
                                  resnet_model *model) {
-    static const float mean[3] = {0.485f, 0.456f, 0.406f}, std[3] = {0.229f, 0.224f, 0.225f};
     if (options->mean.given) {
         resnet_model_set_normalization(model, options->mean.value, options->std.value);
     } else if (options->preset == NULL && !resnet_model_carries_normalization(model)) {
-        output_warning("%s carries no normalisation; taking ImageNet's, --mean 0.485,0.456,0.406 "
-                       "--std 0.229,0.224,0.225",
-                       path);
+        float mean[3], std[3];
+        resnet_model_normalization(model, mean, std);
+        output_warning("%s carries no normalisation; taking that of --preset %s, --mean %g,%g,%g "
+                       "--std %g,%g,%g",
+                       path, resnet_model_preset(model), (double)mean[0], (double)mean[1],
+                       (double)mean[2], (double)std[0], (double)std[1], (double)std[2]);
         resnet_model_set_normalization(model, mean, std);
     }
 }

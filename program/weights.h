@@ -26,7 +26,7 @@ typedef struct WeightsOptions {
     {OPTION_CHOICE, "stride-in", "1x1|3x3", offsetof(Arguments, weights.stride_in),                \
      "where bottleneck blocks have their stride, which few files say: 1x1 is the paper's (v1), "   \
      "3x3 (default) torchvision's (v1.5)"},                                                        \
-    {OPTION_CHOICE, "preset", "torchvision|torchvision-v2|timm|caffe|cifar",                       \
+    {OPTION_CHOICE, "preset", "torchvision|torchvision-v2|timm|caffe|cifar|inception",             \
      offsetof(Arguments, weights.preset),                                                          \
      "resize, crop and normalisation instead of those that the weights carry"},                    \
     {OPTION_CHANNELS, "mean", "R,G,B", offsetof(Arguments, weights.mean),                          \
@@ -37,7 +37,7 @@ typedef struct WeightsOptions {
 // clang-format on
 
 // Loads weights. What neither they nor an option says is a default, and a warning tells which: the
-// normalisation (ImageNet's, which the model carries from then on), the stride of bottlenecks.
+// normalisation (its preset's, which the model carries from then on), the stride of bottlenecks.
 resnet_status weights_open(const char *path, const WeightsOptions *options, resnet_model **out);
 
 // Whether this architecture's blocks have two places for their stride.

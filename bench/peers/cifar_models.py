@@ -6,7 +6,8 @@ import torch.nn.functional as F
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions; shortcut 'A' pads, 'B' projects where dimensions change, None is plain."""
+    """Two 3x3 convolutions; shortcut 'A' pads, 'B' projects where dimensions change, 'C' always, None
+    is plain."""
 
     def __init__(self, inputs, outputs, stride, shortcut):
         super().__init__()
@@ -15,7 +16,7 @@ class Block(nn.Module):
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.stride, self.extra, self.shortcut = stride, outputs - inputs, shortcut
-        if shortcut == "B" and (stride != 1 or self.extra):
+        if shortcut == "C" or (shortcut == "B" and (stride != 1 or self.extra)):
             self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False),
                                             nn.BatchNorm2d(outputs))
 

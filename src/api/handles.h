@@ -27,8 +27,7 @@ resnet_status out_of_memory(const char *what);
 // Draws a fresh model's parameters if nobody did yet; safe from several threads.
 Status model_ready(const resnet_model *model);
 Shape model_input(const resnet_model *model);
-// The preprocessing that the model carries, or the preset that most published weights want:
-// "torchvision", and "cifar" for networks of 32x32 images.
+// The preprocessing that the model carries, else its architecture's preset.
 Preprocess model_preprocess(const resnet_model *model);
 
 #endif

@@ -124,27 +124,47 @@ void resnet_model_input(const resnet_model *model, int *channels, int *height, i
     *width = shape.width;
 }
 
+const char *resnet_model_preset(const resnet_model *model) {
+    return model_info_named(model->file->name)->preset;
+}
+
 Preprocess model_preprocess(const resnet_model *model) {
     if (model->file->has_preprocess) {
         return model->file->preprocess;
     }
-    // Pictures of that size come from data sets as they are; larger ones are photographs.
     Shape shape = model_input(model);
     Preprocess preprocess;
-    const char *preset = shape.height <= 32 && shape.width <= 32 ? "cifar" : "torchvision";
-    Status known =
-        preprocess_preset(preset, shape.channels, shape.height, shape.width, &preprocess);
+    Status known = preprocess_preset(resnet_model_preset(model), shape.channels, shape.height,
+                                     shape.width, &preprocess);
     assert(known == STATUS_OK);
     (void)known;
     return preprocess;
+}
+
+// Where the network has red, green or blue.
+static int network_channel(const Preprocess *preprocess, int colour) {
+    return preprocess->bgr ? 2 - colour : colour;
+}
+
+void resnet_model_normalization(const resnet_model *model, float mean[3], float std[3]) {
+    Preprocess preprocess = model_preprocess(model);
+    float white = preprocess.scale > 0 ? 255 * preprocess.scale : 1;
+    for (int c = 0; c < 3; c++) {
+        int from = network_channel(&preprocess, c);
+        mean[c] = preprocess.mean[from] / white;
+        std[c] = preprocess.deviation[from] / white;
+    }
 }
 
 void resnet_model_set_normalization(resnet_model *model, const float mean[3], const float std[3]) {
     Preprocess preprocess = model_preprocess(model);
     preprocess.pixel_mean = NULL;
     preprocess.scale = 0; // byte / 255
-    memcpy(preprocess.mean, mean, sizeof preprocess.mean);
-    memcpy(preprocess.deviation, std, sizeof preprocess.deviation);
+    for (int c = 0; c < 3; c++) {
+        int to = network_channel(&preprocess, c);
+        preprocess.mean[to] = mean[c];
+        preprocess.deviation[to] = std[c];
+    }
     model->file->preprocess = preprocess;
     model->file->has_preprocess = true;
 }

@@ -27,7 +27,8 @@ typedef struct Preprocess {
 // Presets by name for a network of that input: "torchvision" (resize 256/224 of the crop, bilinear,
 // ImageNet mean and deviation), "torchvision-v2" (232/224), "timm" (crop_pct 0.95, bicubic),
 // "caffe" (256/224, bilinear, BGR, scale 1, mean 103.939 116.779 123.68), "cifar" (no resize beyond
-// the crop, ImageNet mean and deviation). STATUS_USAGE with a list for an unknown name.
+// the crop, ImageNet mean and deviation), "inception" (as torchvision, but mean and deviation 0.5:
+// what its GoogLeNet makes of its input). STATUS_USAGE with a list for an unknown name.
 Status preprocess_preset(const char *name, int channels, int height, int width, Preprocess *out);
 
 // Pad by `pad` zero pixels (after normalisation zero: the mean), random crop back, random flip.

@@ -34,6 +34,12 @@ static const Preset presets[] = {
      .mean = {103.939F, 116.779F, 123.68F},
      .deviation = {1, 1, 1}},
     {.name = "cifar", .denominator = 1, IMAGENET},
+    {.name = "inception",
+     .numerator = 256,
+     .denominator = 224,
+     .scale = 1.0F / 255,
+     .mean = {0.5F, 0.5F, 0.5F},
+     .deviation = {0.5F, 0.5F, 0.5F}},
 };
 
 enum { PRESETS = sizeof presets / sizeof presets[0] };

@@ -21,7 +21,12 @@ static const Layer LAYERS[] = {
 enum { LAYER_COUNT = sizeof LAYERS / sizeof LAYERS[0], HIDDEN = 4096, POOLED = 6 };
 
 static const ModelInfo INFO = {
-    "alexnet", "5 convolutions, 8 layers, for 224x224 images (torchvision's)", {3, 224, 224}, 1000};
+    .name = "alexnet",
+    .description = "5 convolutions, 8 layers, for 224x224 images (torchvision's)",
+    .input = {3, 224, 224},
+    .classes = 1000,
+    .preset = "torchvision",
+};
 
 static NodeId features(Graph *graph, NodeId x) {
     for (int i = 0; i < LAYER_COUNT; i++) {

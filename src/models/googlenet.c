@@ -9,8 +9,7 @@
 // The paper's form has biases and local response normalisation. torchvision's has norms instead,
 // 3x3 kernels where the paper has 5x5, and other poolings. Names of parameters are torchvision's in
 // both. torchvision's own weights were trained on images normalised by mean and deviation 0.5 (its
-// transform_input turns the usual ones into these); that belongs to their preprocessing and is not
-// in the graph.
+// transform_input turns the usual ones into these); that is a preset, not in the graph.
 #include "models/choices.h"
 #include "models/family.h"
 #include "models/layers.h"
@@ -28,10 +27,11 @@ typedef struct GoogLeNet {
 
 // clang-format off
 static const GoogLeNet GOOGLENETS[] = {
-    {{"googlenet", "9 inception modules, 22 layers, for 224x224 images (torchvision's)", IMAGENET},
+    {{"googlenet", "9 inception modules, 22 layers, for 224x224 images (torchvision's)",
+      IMAGENET, "inception"},
      true, 3, 2, true, 0.2f},
     {{"googlenet_paper", "9 inception modules, 22 layers, for 224x224 images (GoogLeNet's paper)",
-      IMAGENET},
+      IMAGENET, "torchvision"},
      false, 5, 3, false, 0.4f},
 };
 // clang-format on

@@ -23,6 +23,13 @@ const ModelInfo *model_info(int index) {
     return NULL;
 }
 
+const ModelInfo *model_info_named(const char *name) {
+    const ModelInfo *info = NULL;
+    for (int i = 0; (info = model_info(i)) != NULL && strcmp(info->name, name) != 0; i++) {
+    }
+    return info;
+}
+
 static Status find_model(const char *name, const Family **family, int *member) {
     for (int f = 0; f < FAMILY_COUNT; f++) {
         for (int m = 0; m < FAMILIES[f]->count; m++) {

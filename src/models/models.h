@@ -37,10 +37,13 @@ typedef struct ModelInfo {
     const char *description; // "bottleneck blocks, 50 layers, for 224x224 images (paper, Table 1)"
     Shape input;
     int classes;
+    const char *preset; // the preprocessing that most published weights expect: "torchvision"
 } ModelInfo;
 
 // The table in a fixed order, family by family, in each CIFAR nets first. NULL past its end.
 const ModelInfo *model_info(int index);
+// The row of that name; NULL for an unknown one.
+const ModelInfo *model_info_named(const char *name);
 
 // Replaces defaults by what they stand for with `name`: shortcut, classes, input extents that are
 // 0, and, for nets with bottleneck blocks, stride_in. STATUS_USAGE as for model_build().

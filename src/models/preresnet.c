@@ -25,8 +25,8 @@ typedef struct PreResNet {
     Shortcut shortcut;       // what SHORTCUT_DEFAULT means
 } PreResNet;
 
-#define CIFAR {3, 32, 32}, 10
-#define IMAGENET {3, 224, 224}, 1000
+#define CIFAR {3, 32, 32}, 10, "cifar"
+#define IMAGENET {3, 224, 224}, 1000, "torchvision"
 
 // clang-format off
 static const PreResNet PRERESNETS[] = {

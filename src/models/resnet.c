@@ -51,9 +51,9 @@ typedef struct ResNet {
     Shortcut shortcut;       // what SHORTCUT_DEFAULT means; NONE: the net is plain
 } ResNet;
 
-// Input and classes.
-#define CIFAR {3, 32, 32}, 10
-#define IMAGENET {3, 224, 224}, 1000
+// Input, classes, preset.
+#define CIFAR {3, 32, 32}, 10, "cifar"
+#define IMAGENET {3, 224, 224}, 1000, "torchvision"
 
 // clang-format off
 static const ResNet RESNETS[] = {

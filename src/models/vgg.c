@@ -18,7 +18,7 @@ typedef struct Vgg {
     bool norm;         // each convolution followed by a norm
 } Vgg;
 
-#define IMAGENET {3, 224, 224}, 1000
+#define IMAGENET {3, 224, 224}, 1000, "torchvision"
 
 // clang-format off
 static const Vgg VGGS[] = {

@@ -156,12 +156,10 @@ static Status note_doubts(Arena *arena, const Finding *finding, Identity *out) {
     if (strstr(out->wrapper, "encoder_q.") != NULL) {
         TRY(add_note(out, "the outputs of a contrastive encoder are features, not classes"));
     }
-    // Its transform_input turns ImageNet's normalisation into this one.
-    if (strcmp(out->model, "googlenet") == 0) {
-        TRY(add_note(out, "GoogLeNet as torchvision publishes it expects a mean and a deviation of "
-                          "0.5 in each channel"));
-    }
-    return STATUS_OK;
+    return add_note(out, arena_format(arena,
+                                      "no preprocessing is in the file: that of preset %s is "
+                                      "assumed",
+                                      model_info_named(out->model)->preset));
 }
 
 // ---- the verdict --------------------------------------------------------------------------------

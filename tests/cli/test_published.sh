@@ -49,7 +49,7 @@ zebra=$photos/n02391049_zebra.JPEG
 run predict "$T/resnet18" "$zebra"
 expect_like 0 "$zebra
 *%  class 340
-*" "resnet: warning: $T/resnet18 carries no normalisation; taking ImageNet's, *"
+*" "resnet: warning: $T/resnet18 carries no normalisation; taking that of --preset torchvision, *"
 run convert "$T/resnet18" "$T/resnet18.safetensors" --preset torchvision --labels "$labels"
 expect_like 0 '*resnet18, shortcut B, 1000 classes*' ''
 run predict "$T/resnet18.safetensors" --top 1 "$zebra"

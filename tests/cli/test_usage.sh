@@ -56,7 +56,7 @@ check '--explain-preprocess wants one picture, not several' \
     predict x y --data a:b --samples 1 --explain-preprocess d
 check '--explain-preprocess wants one picture, not several' \
     predict x --data a:b --explain-preprocess d
-check "--preset wants one of torchvision|torchvision-v2|timm|caffe|cifar, not 'torch'" \
+check "--preset wants one of torchvision|torchvision-v2|timm|caffe|cifar|inception, not 'torch'" \
     predict x y --preset torch
 check "--stride-in wants one of 1x1|3x3, not '7x7'" convert x y --stride-in 7x7
 check '--mean and --std belong together: --mean is missing' convert x y --std 1

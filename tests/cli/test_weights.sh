@@ -12,7 +12,7 @@ own=$T/run/model.safetensors
 foreign=$T/foreign.safetensors
 rewrite_safetensors "$own" "$foreign" 's/^fc\./linear./; s/^/module./'
 tensors=$(($(grep -aoE '"dtype"' "$foreign" | wc -l)))
-default='taking ImageNet*s, --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225'
+default='taking that of --preset cifar, --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225'
 imagenet='--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225'
 
 # ---- inspect ----

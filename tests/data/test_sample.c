@@ -254,8 +254,12 @@ static void presets(void **state) {
         {"timm", 235, INTERPOLATION_BICUBIC, {0, 0, 0}},
         {"caffe", 256, INTERPOLATION_BILINEAR, {30 - 103.939F, 20 - 116.779F, 10 - 123.68F}},
         {"cifar", 0, INTERPOLATION_BILINEAR, {0, 0, 0}},
+        {"inception",
+         256,
+         INTERPOLATION_BILINEAR,
+         {(10.0F / 255 - 0.5F) / 0.5F, (20.0F / 255 - 0.5F) / 0.5F, (30.0F / 255 - 0.5F) / 0.5F}},
     };
-    for (int i = 0; i < 5; i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         Preprocess p;
         assert_int_equal(preprocess_preset(rows[i].name, 3, 224, 224, &p), STATUS_OK);
         assert_int_equal(p.resize, rows[i].resize);
@@ -271,7 +275,7 @@ static void presets(void **state) {
     Preprocess p;
     expect_failure(preprocess_preset("keras", 3, 224, 224, &p), STATUS_USAGE,
                    "preprocessing 'keras' is unknown, expected torchvision, torchvision-v2, timm, "
-                   "caffe or cifar");
+                   "caffe, cifar or inception");
 }
 
 // ---- published bytes ---------------------------------------------------------------------------
