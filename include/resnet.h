@@ -252,16 +252,26 @@ typedef struct resnet_evaluation {
     double seconds, images_per_second;
 } resnet_evaluation;
 
+typedef struct resnet_evaluate_options {
+    resnet_views views; // several are for photographs only
+    int exif;           // as in resnet_predict_options
+    // All logits in data order as a .npy file (NaN for pictures that could not be read); NULL:
+    // none.
+    const char *logits;
+    void (*failure)(void *user, const char *sentence); // for each of these pictures; NULL: none
+    // After each batch: what was measured so far, of `count` samples in all; NULL: none.
+    void (*progress)(void *user, const resnet_evaluation *so_far, int count);
+    void *user; // for both
+} resnet_evaluate_options;
+
+RESNET_API void resnet_evaluate_options_default(resnet_evaluate_options *options);
+
 // Accuracy on a data set. The sub-folders of folder: are matched with the model's class names where
 // it has them all, else by their order. Photographs are decoded by as many threads as the session
-// has, ahead of the network; several views are for photographs only. logits_path not NULL: all
-// logits in data order as a .npy file (NaN for pictures that could not be read). `failure` (may be
-// NULL) is called for each of these.
+// has, ahead of the network. options NULL: defaults.
 RESNET_API resnet_status resnet_session_evaluate(resnet_session *session, const resnet_data *data,
-                                                 const resnet_predict_options *options,
-                                                 const char *logits_path,
-                                                 void (*failure)(void *user, const char *sentence),
-                                                 void *user, resnet_evaluation *out);
+                                                 const resnet_evaluate_options *options,
+                                                 resnet_evaluation *out);
 
 // ---- Where the time goes ------------------------------------------------------------------------
 

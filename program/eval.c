@@ -6,6 +6,7 @@
 #include "command.h"
 #include "failure.h"
 #include "output.h"
+#include "progress.h"
 #include "views.h"
 #include "weights.h"
 
@@ -64,9 +65,20 @@ static int batch_default(const resnet_model *model) {
     return height > PHOTOGRAPH_SIDE || width > PHOTOGRAPH_SIDE ? PHOTOGRAPH_BATCH : BATCH;
 }
 
+typedef struct Watch {
+    const char *model;
+    Progress progress;
+} Watch;
+
 static void failure_tell(void *user, const char *sentence) {
-    (void)user;
+    Watch *watch = user;
+    progress_clear(&watch->progress);
     output_error("%s", sentence);
+}
+
+static void progress_tell(void *user, const resnet_evaluation *so_far, int count) {
+    Watch *watch = user;
+    progress_evaluation(&watch->progress, watch->model, so_far, count);
 }
 
 static resnet_status session_measure(const resnet_model *model, const Arguments *arguments,
@@ -78,8 +90,17 @@ static resnet_status session_measure(const resnet_model *model, const Arguments 
     session_options.batch = arguments->batch > 0 ? arguments->batch : batch_default(model);
     resnet_session *session = NULL;
     TRY(resnet_session_create(model, &session_options, &session));
-    resnet_status status = resnet_session_evaluate(session, data, views, arguments->logits,
-                                                   failure_tell, NULL, result);
+    Watch watch = {.model = resnet_model_name(model), .progress = progress_begin()};
+    resnet_evaluate_options how;
+    resnet_evaluate_options_default(&how);
+    how.views = views->views;
+    how.exif = views->exif;
+    how.logits = arguments->logits;
+    how.failure = failure_tell;
+    how.progress = progress_tell;
+    how.user = &watch;
+    resnet_status status = resnet_session_evaluate(session, data, &how, result);
+    progress_clear(&watch.progress);
     resnet_session_free(session);
     return status;
 }

@@ -81,14 +81,38 @@ static void clock_write(char *out, size_t size, double seconds) {
     }
 }
 
-void progress_training(Progress *progress, const char *label, const resnet_train_progress *now) {
+// Whether it is time for the next line.
+static bool progress_due(Progress *progress) {
     double time = measure_clock();
-    bool last = now->iteration == now->iterations;
-    if (!last && time - progress->shown < (progress->terminal ? REDRAW_SECONDS : PLAIN_SECONDS)) {
-        return;
+    if (time - progress->shown < (progress->terminal ? REDRAW_SECONDS : PLAIN_SECONDS)) {
+        return false;
     }
     progress->shown = time;
-    double share = (double)now->iteration / (double)now->iterations;
+    return true;
+}
+
+static void progress_show(Progress *progress, const char *label, double share,
+                          const char *figures) {
+    if (!progress->terminal) {
+        fprintf(stderr, "%s  %.0f %%  %s\n", label, 100 * share, figures);
+        return;
+    }
+    int width = terminal_width();
+    int room = width - (int)strlen(label) - 4 - (int)strlen(figures);
+    int cells = room < LEAST_CELLS ? 0 : room < MOST_CELLS ? room : MOST_CELLS;
+    char bar[MOST_CELLS * 4 + 4], line[2 * LINE_SIZE];
+    bar_write(bar, share, cells);
+    snprintf(line, sizeof line, "%s  %s%s", label, bar, figures);
+    fprintf(stderr, "\r%.*s\033[K", line_cut(line, width), line);
+    fflush(stderr);
+    progress->drawn = true;
+}
+
+void progress_training(Progress *progress, const char *label, const resnet_train_progress *now) {
+    bool last = now->iteration == now->iterations;
+    if (!progress_due(progress) && !last) {
+        return;
+    }
     char done[64], left[32] = "testing", figures[LINE_SIZE];
     if (now->epochs >= 2) {
         snprintf(done, sizeof done, "epoch %.2f/%.4g", now->epoch, now->epochs);
@@ -99,22 +123,25 @@ void progress_training(Progress *progress, const char *label, const resnet_train
     if (!last) {
         clock_write(left, sizeof left, now->eta_seconds);
     }
-    int length = snprintf(figures, sizeof figures, "%s  loss %.2f  error %.1f %%  %s images/s  %s",
-                          done, now->train_loss, 100 - now->train_top1,
-                          figure_whole((int64_t)now->images_per_second), left);
-    if (!progress->terminal) {
-        fprintf(stderr, "%s  %.0f %%  %s\n", label, 100 * share, figures);
+    snprintf(figures, sizeof figures, "%s  loss %.2f  error %.1f %%  %s images/s  %s", done,
+             now->train_loss, 100 - now->train_top1, figure_whole((int64_t)now->images_per_second),
+             left);
+    progress_show(progress, label, (double)now->iteration / (double)now->iterations, figures);
+}
+
+void progress_evaluation(Progress *progress, const char *label, const resnet_evaluation *now,
+                         int count) {
+    if (!progress_due(progress)) {
         return;
     }
-    int width = terminal_width();
-    int room = width - (int)strlen(label) - 4 - length;
-    int cells = room < LEAST_CELLS ? 0 : room < MOST_CELLS ? room : MOST_CELLS;
-    char bar[MOST_CELLS * 4 + 4], line[2 * LINE_SIZE];
-    bar_write(bar, share, cells);
-    snprintf(line, sizeof line, "%s  %s%s", label, bar, figures);
-    fprintf(stderr, "\r%.*s\033[K", line_cut(line, width), line);
-    fflush(stderr);
-    progress->drawn = true;
+    int seen = now->samples + now->failed;
+    double share = (double)seen / count, rate = now->images_per_second;
+    char left[32], figures[LINE_SIZE];
+    clock_write(left, sizeof left, now->seconds * (count - seen) / seen);
+    snprintf(figures, sizeof figures, "images %s/%s  error %.1f %%  %.*f images/s  %s",
+             figure_whole(seen), figure_whole(count), 100 - now->top1, rate < 10 ? 1 : 0, rate,
+             left);
+    progress_show(progress, label, share, figures);
 }
 
 static volatile sig_atomic_t stop_flag;

@@ -18,6 +18,9 @@ Progress progress_begin(void);
 // Shows how far a training is: "LABEL ###---  epoch 2.40/10  loss 1.32  error 47.1 % ...". Often
 // called; shows only when it is time.
 void progress_training(Progress *progress, const char *label, const resnet_train_progress *now);
+// The same of an evaluation of `count` samples: "LABEL ###---  images 512/10,000  error 8.1 % ...".
+void progress_evaluation(Progress *progress, const char *label, const resnet_evaluation *now,
+                         int count);
 // A line that stays.
 void progress_note(Progress *progress, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -12,10 +12,50 @@ typedef struct Run {
     resnet_session *session;
     const Dataset *set;
     Preprocess preprocess;
-    resnet_predict_options options;
+    resnet_evaluate_options options;
     EvaluateOptions evaluate; // what of it belongs to every way
     Evaluation result;
+    double start; // seconds
 } Run;
+
+void resnet_evaluate_options_default(resnet_evaluate_options *options) {
+    *options = (resnet_evaluate_options){.views = RESNET_VIEWS_CENTER};
+}
+
+// ---- what the caller is told --------------------------------------------------------------------
+
+static resnet_evaluation figures(const Run *run, const Evaluation *result) {
+    double samples = result->samples > 0 ? (double)result->samples : 1;
+    double seconds = clock_seconds() - run->start;
+    return (resnet_evaluation){
+        .samples = (int)result->samples,
+        .correct = (int)result->correct,
+        .correct5 = (int)result->correct5,
+        .failed = (int)result->failed,
+        .top1 = 100 * (double)result->correct / samples,
+        .top5 = 100 * (double)result->correct5 / samples,
+        .loss = result->loss,
+        .seconds = seconds,
+        .images_per_second = seconds > 0 ? (double)result->samples / seconds : 0,
+    };
+}
+
+static void tell_failure(void *user, const char *sentence) {
+    const Run *run = user;
+    if (run->options.failure != NULL) {
+        run->options.failure(run->options.user, sentence);
+    }
+}
+
+static void tell_progress(void *user, const Evaluation *so_far) {
+    const Run *run = user;
+    if (run->options.progress != NULL) {
+        Evaluation mean = *so_far;
+        evaluation_finish(&mean);
+        resnet_evaluation told = figures(run, &mean);
+        run->options.progress(run->options.user, &told, (int)run->set->count);
+    }
+}
 
 // ---- classes -----------------------------------------------------------------------------------
 
@@ -123,14 +163,13 @@ static void run_scales(Run *run, ViewScores *scores) {
             evaluation_add(&run->result, scores->logits, classes, label);
         } else {
             run->result.failed++;
-            if (evaluate->failure != NULL) {
-                evaluate->failure(evaluate->user, status_message());
-            }
+            tell_failure(run, status_message());
         }
         for (int c = 0; c < classes && evaluate->logits != NULL; c++) {
             evaluate->logits[(size_t)i * (size_t)classes + (size_t)c] =
                 status == STATUS_OK ? scores->logits[c] : NAN;
         }
+        tell_progress(run, &run->result);
     }
     evaluation_finish(&run->result);
 }
@@ -158,23 +197,8 @@ static Status run_views(Run *run) {
 
 // ---- the public function -----------------------------------------------------------------------
 
-static void tell(const Run *run, double seconds, resnet_evaluation *out) {
-    const Evaluation *result = &run->result;
-    double samples = result->samples > 0 ? (double)result->samples : 1;
-    *out = (resnet_evaluation){
-        .samples = (int)result->samples,
-        .correct = (int)result->correct,
-        .correct5 = (int)result->correct5,
-        .failed = (int)result->failed,
-        .top1 = 100 * (double)result->correct / samples,
-        .top5 = 100 * (double)result->correct5 / samples,
-        .loss = result->loss,
-        .seconds = seconds,
-        .images_per_second = seconds > 0 ? (double)result->samples / seconds : 0,
-    };
-}
-
-static Status evaluate(Run *run, const char *logits_path, resnet_evaluation *out) {
+static Status evaluate(Run *run, resnet_evaluation *out) {
+    const char *logits_path = run->options.logits;
     size_t classes = (size_t)resnet_model_classes(run->session->model);
     if (logits_path != NULL) {
         run->evaluate.logits =
@@ -183,10 +207,10 @@ static Status evaluate(Run *run, const char *logits_path, resnet_evaluation *out
             return (Status)out_of_memory("the logits");
         }
     }
-    double start = clock_seconds();
+    run->start = clock_seconds();
     Status status = run_views(run);
     if (status == STATUS_OK) {
-        tell(run, clock_seconds() - start, out);
+        *out = figures(run, &run->result);
     }
     if (status == STATUS_OK && logits_path != NULL) {
         const int64_t dims[2] = {run->set->count, (int64_t)classes};
@@ -197,15 +221,14 @@ static Status evaluate(Run *run, const char *logits_path, resnet_evaluation *out
 }
 
 resnet_status resnet_session_evaluate(resnet_session *session, const resnet_data *data,
-                                      const resnet_predict_options *options,
-                                      const char *logits_path,
-                                      void (*failure)(void *user, const char *sentence), void *user,
+                                      const resnet_evaluate_options *options,
                                       resnet_evaluation *out) {
     Run run = {.session = session,
                .set = data->dataset,
                .preprocess = model_preprocess(session->model),
-               .evaluate = {.failure = failure, .user = user}};
-    resnet_predict_options_default(&run.options);
+               .evaluate = {.failure = tell_failure, .progress = tell_progress}};
+    run.evaluate.user = &run;
+    resnet_evaluate_options_default(&run.options);
     if (options != NULL) {
         run.options = *options;
     }
@@ -216,7 +239,7 @@ resnet_status resnet_session_evaluate(resnet_session *session, const resnet_data
         status = check(session->model, run.set, labels);
     }
     if (status == STATUS_OK) {
-        status = evaluate(&run, logits_path, out);
+        status = evaluate(&run, out);
     }
     free(labels);
     return (resnet_status)status;

@@ -187,6 +187,9 @@ void evaluate_run(Network *network, Loader *loader, const EvaluateOptions *optio
         loader_next(loader, &batch);
         run_batch(&run, &batch, seen, elements);
         seen += batch.count;
+        if (run.options->progress != NULL) {
+            run.options->progress(run.options->user, out);
+        }
     }
     evaluation_finish(out);
 }

@@ -37,6 +37,7 @@ typedef struct EvaluateOptions {
     int batch;             // images that the network takes at once; 0: all of the loader's batch
     ViewScores *scores;    // for more than one view
     void (*failure)(void *user, const char *sentence); // for each picture that failed; NULL: none
+    void (*progress)(void *user, const Evaluation *so_far); // after each batch; NULL: none
     void *user;
 } EvaluateOptions;
 

@@ -185,19 +185,50 @@ static void stages_are_written(void **state) {
 
 // ---- data sets ---------------------------------------------------------------------------------
 
+// What the caller of an evaluation is told on its way.
+typedef struct Told {
+    char failures[2048];
+    resnet_evaluation last;
+    int count, calls;
+} Told;
+
 static void note_failure(void *user, const char *sentence) {
-    char *noted = user;
-    snprintf(noted + strlen(noted), 2048 - strlen(noted), "%s;", sentence);
+    Told *told = user;
+    size_t used = strlen(told->failures);
+    snprintf(told->failures + used, sizeof told->failures - used, "%s;", sentence);
 }
 
-static resnet_status evaluate(const char *spec, resnet_views views, char *failures,
+static void note_progress(void *user, const resnet_evaluation *so_far, int count) {
+    Told *told = user;
+    int seen = so_far->samples + so_far->failed, before = told->last.samples + told->last.failed;
+    assert_in_range(seen, before + 1, count);
+    assert_in_range(so_far->correct, 0, so_far->samples);
+    assert_true(so_far->seconds >= told->last.seconds);
+    told->last = *so_far;
+    told->count = count;
+    told->calls++;
+}
+
+static resnet_status evaluate(const char *spec, resnet_views views, Told *told,
                               resnet_evaluation *out) {
     resnet_data *data = NULL;
     assert_int_equal(resnet_data_open(spec, "test", &data), RESNET_OK);
-    resnet_predict_options options = {.views = views};
-    *failures = '\0';
-    resnet_status status = resnet_session_evaluate(session, data, &options, path_of("logits.npy"),
-                                                   note_failure, failures, out);
+    *told = (Told){.calls = 0};
+    resnet_evaluate_options options;
+    resnet_evaluate_options_default(&options);
+    options.views = views;
+    options.logits = path_of("logits.npy");
+    options.failure = note_failure;
+    options.progress = note_progress;
+    options.user = told;
+    resnet_status status = resnet_session_evaluate(session, data, &options, out);
+    if (status == RESNET_OK) {
+        assert_int_equal(told->count, resnet_data_count(data));
+        assert_int_equal(told->last.samples, out->samples);
+        assert_int_equal(told->last.correct, out->correct);
+        assert_int_equal(told->last.failed, out->failed);
+        assert_true(told->last.loss == out->loss);
+    }
     resnet_data_free(data);
     return status;
 }
@@ -220,7 +251,8 @@ static void logits_row(int row, int rows, float *probabilities) {
 
 static void a_folder(void **state) {
     (void)state;
-    char spec[2 * SCRATCH_PATH], failures[2048], sentence[2 * SCRATCH_PATH + 128];
+    char spec[2 * SCRATCH_PATH], sentence[2 * SCRATCH_PATH + 128];
+    Told told;
     snprintf(spec, sizeof spec, "folder:%s", folder);
     snprintf(sentence, sizeof sentence,
              "%s: begins with 47 49 46 38, expected a JPEG, PNG, WebP, BMP, PPM or PGM picture;",
@@ -228,10 +260,11 @@ static void a_folder(void **state) {
     const resnet_views views[] = {RESNET_VIEWS_CENTER, RESNET_VIEWS_TEN_CROP};
     for (int v = 0; v < 2; v++) {
         resnet_evaluation result;
-        assert_int_equal(evaluate(spec, views[v], failures, &result), RESNET_OK);
+        assert_int_equal(evaluate(spec, views[v], &told, &result), RESNET_OK);
         assert_int_equal(result.samples, CLASSES);
         assert_int_equal(result.failed, 1);
-        assert_string_equal(failures, sentence);
+        assert_string_equal(told.failures, sentence);
+        assert_int_equal(told.calls, v == 0 ? 3 : 11);
         assert_true(result.loss > 0);
         int correct = 0;
         for (int row = 0; row <= CLASSES; row++) { // row 2 is the picture that is none
@@ -262,10 +295,11 @@ static void a_list(void **state) {
     (void)state;
     static const char text[] = "val/0/a.jpg 3\nval/4/a.jpg 0\n";
     scratch_write(folder, "few.txt", text, sizeof text - 1);
-    char spec[2 * SCRATCH_PATH], failures[2048];
+    char spec[2 * SCRATCH_PATH];
+    Told told;
     resnet_evaluation result;
     snprintf(spec, sizeof spec, "list:%s/few.txt", folder);
-    assert_int_equal(evaluate(spec, RESNET_VIEWS_CENTER, failures, &result), RESNET_OK);
+    assert_int_equal(evaluate(spec, RESNET_VIEWS_CENTER, &told, &result), RESNET_OK);
     assert_int_equal(result.samples, 2);
     resnet_data *data = NULL;
     assert_int_equal(resnet_data_open(spec, "test", &data), RESNET_OK);
@@ -281,7 +315,7 @@ static void a_list(void **state) {
     assert_int_equal(image.width, 40 + 9 * 4);
     image_free(&image);
     scratch_write(folder, "few.txt", "val/0/a.jpg 10\n", 15);
-    assert_int_equal(evaluate(spec, RESNET_VIEWS_CENTER, failures, &result), RESNET_FAILED);
+    assert_int_equal(evaluate(spec, RESNET_VIEWS_CENTER, &told, &result), RESNET_FAILED);
     assert_string_equal(resnet_last_error(), "the weights are for 10 classes, but the list has 11");
 }
 
@@ -289,13 +323,14 @@ static void a_list_at_several_scales(void **state) {
     (void)state;
     static const char text[] = "val/1/b.jpg 1\nval/2/a.jpg 2\n";
     scratch_write(folder, "scales.txt", text, sizeof text - 1);
-    char spec[2 * SCRATCH_PATH], failures[2048];
+    char spec[2 * SCRATCH_PATH];
+    Told told;
     resnet_evaluation result;
     snprintf(spec, sizeof spec, "list:%s/scales.txt", folder);
-    assert_int_equal(evaluate(spec, RESNET_VIEWS_MULTI_SCALE, failures, &result), RESNET_OK);
+    assert_int_equal(evaluate(spec, RESNET_VIEWS_MULTI_SCALE, &told, &result), RESNET_OK);
     assert_int_equal(result.samples, 1);
     assert_int_equal(result.failed, 1);
-    assert_non_null(strstr(failures, "val/1/b.jpg: begins with 47 49 46 38"));
+    assert_non_null(strstr(told.failures, "val/1/b.jpg: begins with 47 49 46 38"));
     float found[CLASSES], expected[CLASSES];
     logits_row(0, 2, found);
     assert_true(isnan(found[0]));

@@ -201,6 +201,40 @@ resnet: 1 of 3 images could not be classified'
 run eval "$T/named.safetensors" --data "folder:$T/photos" --json
 expect_like 1 '*' "resnet: *"
 
+# ---- several scales want a model that pools over the whole ----
+# AlexNet with weights 0 in half precision, nearly all of which is a hole in the file.
+perl -e '
+    my @shapes = (["features.0", 64, 3, 11, 11], ["features.3", 192, 64, 5, 5],
+        ["features.6", 384, 192, 3, 3], ["features.8", 256, 384, 3, 3],
+        ["features.10", 256, 256, 3, 3], ["classifier.1", 4096, 9216],
+        ["classifier.4", 4096, 4096], ["classifier.6", 10, 4096]);
+    my ($end, @entries) = (0);
+    for (@shapes) {
+        my ($name, @dims) = @$_;
+        for (["weight", @dims], ["bias", $dims[0]]) {
+            my ($kind, @extents) = @$_;
+            my ($begin, $size) = ($end, 2);
+            $size *= $_ for @extents;
+            $end += $size;
+            push @entries, sprintf q("%s.%s":{"dtype":"F16","shape":[%s],"data_offsets":[%d,%d]}),
+                $name, $kind, join(",", @extents), $begin, $end;
+        }
+    }
+    my $header = "{" . join(",", @entries) . "}";
+    $header .= " " x (-length($header) % 8);
+    open my $file, ">:raw", $ARGV[0] or die;
+    print $file pack("Q<", length $header), $header;
+    close $file;
+    truncate $ARGV[0], 8 + length($header) + $end;' "$T/alexnet.safetensors"
+run predict "$T/alexnet.safetensors" --preset torchvision --top 1 "$picture"
+expect_like 0 "$picture
+*10.00 %  class 0" ''
+one_size='alexnet takes pictures of 224x224 only (it has no global pooling)*'
+run predict "$T/alexnet.safetensors" --preset torchvision --multi-scale "$picture" "$picture"
+expect_sentence 2 "$one_size"
+run eval "$T/alexnet.safetensors" --preset torchvision --multi-scale --data "list:$T/list.txt"
+expect_sentence 2 "$one_size"
+
 # ---- train: begins with a foreign file as with our own ----
 for init in own foreign; do
     run train --model resnet20 --data "$data" --out "$T/init-$init" --batch 16 --iterations 1 \
