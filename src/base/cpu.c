@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cgroup.h"
+
 static const char *const isa_names[ISA_COUNT] = {
     [ISA_PORTABLE] = "portable",
     [ISA_NEON] = "neon",
@@ -40,48 +42,13 @@ bool isa_supported(Isa isa) {
     }
 }
 
-// Reads up to two numbers of a small file; "max" reads as -1. Returns how many were read.
-static int read_numbers(const char *path, long long *first, long long *second) {
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        return 0;
-    }
-    char text[64] = "";
-    int count = 0;
-    if (fgets(text, sizeof text, file) != NULL) {
-        if (strncmp(text, "max", 3) == 0) {
-            *first = -1;
-            count = 1;
-        } else {
-            count = sscanf(text, "%lld %lld", first, second);
-        }
-    }
-    fclose(file);
-    return count;
-}
-
-// CPUs that the cgroup's quota allows; 0 for no limit.
-static int quota_cpus(void) {
-    long long quota = -1, period = 0;
-    if (read_numbers("/sys/fs/cgroup/cpu.max", &quota, &period) != 2) {
-        if (read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", &quota, &period) != 1 ||
-            read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_period_us", &period, &period) != 1) {
-            return 0;
-        }
-    }
-    if (quota <= 0 || period <= 0) {
-        return 0;
-    }
-    return (int)((quota + period - 1) / period);
-}
-
 int cpu_count(void) {
     int count = 1;
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0) {
         count = CPU_COUNT(&set);
     }
-    int quota = quota_cpus();
+    int quota = cgroup_cpus("");
     if (quota > 0 && quota < count) {
         count = quota;
     }
