@@ -245,6 +245,18 @@ RESNET_API resnet_status resnet_session_predict_file(resnet_session *session, co
                                                      const resnet_predict_options *options,
                                                      float *probabilities);
 
+// Gets a picture's class probabilities; NULL: it could not be read, as resnet_last_error() says.
+// What it returns but RESNET_OK ends the predictions.
+typedef resnet_status resnet_predict_callback(void *user, int index, const float *probabilities);
+
+// The same of many pictures, in their order. The session's threads decode some of them at once;
+// several scales and explanations take one picture after the other.
+RESNET_API resnet_status resnet_session_predict_files(resnet_session *session,
+                                                      const char *const *paths, int count,
+                                                      const resnet_predict_options *options,
+                                                      resnet_predict_callback *callback,
+                                                      void *user);
+
 typedef struct resnet_evaluation {
     int samples, correct, correct5;
     int failed;              // pictures that could not be read; they are not among the samples

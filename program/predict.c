@@ -139,10 +139,7 @@ static resnet_status samples_predict(Predictor *predictor, const Arguments *argu
 
 static resnet_status pictures_predict(Predictor *predictor, const Arguments *arguments,
                                       char **files, int count) {
-    for (int i = 0; i < count; i++) {
-        bool piped = strcmp(files[i], "-") == 0 && !arguments->json;
-        TRY(predictor_file(predictor, files[i], piped ? "standard input" : files[i], NULL));
-    }
+    TRY(predictor_files(predictor, (const char *const *)files, count));
     if (arguments->data != NULL) {
         TRY(samples_predict(predictor, arguments));
     }

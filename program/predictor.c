@@ -137,16 +137,8 @@ resnet_status predictor_failure(Predictor *predictor, const char *shown) {
     return RESNET_OK;
 }
 
-resnet_status predictor_file(Predictor *predictor, const char *path, const char *shown,
-                             const Truth *truth) {
-    resnet_status status = resnet_session_predict_file(
-        predictor->session, path, &predictor->options.views, predictor->probability);
-    if (status == RESNET_USAGE) {
-        return status; // no picture would fare better
-    }
-    if (status != RESNET_OK) {
-        return predictor_failure(predictor, shown);
-    }
+// What predictor->probability holds.
+static resnet_status predictor_answer(Predictor *predictor, const char *shown, const Truth *truth) {
     predictor->seen++;
     predictor_rank(predictor);
     if (predictor->options.json) {
@@ -154,6 +146,41 @@ resnet_status predictor_file(Predictor *predictor, const char *path, const char 
     }
     predictor_text(predictor, shown, truth);
     return RESNET_OK;
+}
+
+resnet_status predictor_file(Predictor *predictor, const char *path, const char *shown,
+                             const Truth *truth) {
+    resnet_status status = resnet_session_predict_file(
+        predictor->session, path, &predictor->options.views, predictor->probability);
+    if (status == RESNET_USAGE) {
+        return status; // no picture would fare better
+    }
+    return status == RESNET_OK ? predictor_answer(predictor, shown, truth)
+                               : predictor_failure(predictor, shown);
+}
+
+typedef struct Files {
+    Predictor *predictor;
+    const char *const *paths;
+} Files;
+
+static resnet_status files_tell(void *user, int index, const float *probabilities) {
+    const Files *files = user;
+    Predictor *predictor = files->predictor;
+    const char *path = files->paths[index];
+    bool piped = strcmp(path, "-") == 0 && !predictor->options.json;
+    const char *shown = piped ? "standard input" : path;
+    if (probabilities == NULL) {
+        return predictor_failure(predictor, shown);
+    }
+    memcpy(predictor->probability, probabilities, (size_t)predictor->classes * sizeof(float));
+    return predictor_answer(predictor, shown, NULL);
+}
+
+resnet_status predictor_files(Predictor *predictor, const char *const *paths, int count) {
+    Files files = {predictor, paths};
+    return resnet_session_predict_files(predictor->session, paths, count, &predictor->options.views,
+                                        files_tell, &files);
 }
 
 resnet_status predictor_finish(const Predictor *predictor) {

@@ -38,12 +38,15 @@ resnet_status predictor_create(const resnet_model *model, const PredictorOptions
                                Predictor *out);
 void predictor_destroy(Predictor *predictor);
 
-// Classifies the picture `path`, called `shown` in what is printed; truth NULL: unknown. One that
-// cannot be read is told on stderr and counted, so that the others go on.
+// Classifies pictures. One that cannot be read is told on stderr and counted, so that the others go
+// on.
+resnet_status predictor_files(Predictor *predictor, const char *const *paths, int count);
+
+// The same of one picture, called `shown` in what is printed, whose class may be known.
 resnet_status predictor_file(Predictor *predictor, const char *path, const char *shown,
                              const Truth *truth);
 
-// The same for a picture that failed already, with its reason in resnet_last_error().
+// What the two do for a picture that failed already, with its reason in resnet_last_error().
 resnet_status predictor_failure(Predictor *predictor, const char *shown);
 
 // RESNET_FAILED with a sentence when there were pictures that could not be read.

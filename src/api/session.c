@@ -12,10 +12,6 @@ void resnet_session_options_default(resnet_session_options *options) {
     *options = (resnet_session_options){.threads = 0, .batch = 1};
 }
 
-void resnet_predict_options_default(resnet_predict_options *options) {
-    *options = (resnet_predict_options){.views = RESNET_VIEWS_CENTER};
-}
-
 static Status session_fill(resnet_session *session, const resnet_session_options *options) {
     const resnet_model *model = session->model;
     const Backend *backend = NULL;
@@ -109,93 +105,4 @@ int resnet_session_layers(const resnet_session *session) {
 resnet_status resnet_session_layer(const resnet_session *session, int index,
                                    resnet_fused_layer *out) {
     return (resnet_status)fused_layer(session->network, index, out);
-}
-
-// ---- one picture -------------------------------------------------------------------------------
-
-// Crops of one size through the session's own network.
-static Status add_crops(resnet_session *session, const char *name, const Image *picture,
-                        const Preprocess *preprocess, Views views, Explain *explain,
-                        ViewScores *scores) {
-    size_t elements = shape_elements(model_input(session->model));
-    size_t classes = (size_t)scores->classes, count = (size_t)views_count(views);
-    float *images = malloc(count * elements * sizeof *images);
-    float *logits = malloc(count * classes * sizeof *logits);
-    Status status = STATUS_OK;
-    if (images == NULL || logits == NULL) {
-        status = status_fail(STATUS_FAILED, "%s: cannot get memory for its crops", name);
-    } else {
-        StageSink sink = {0};
-        if (explain != NULL) {
-            sink = explain_sink(explain);
-        }
-        status = sample_from_image(name, picture, preprocess, views, explain != NULL ? &sink : NULL,
-                                   images);
-    }
-    if (status == STATUS_OK) {
-        resnet_session_run(session, images, (int)count, logits);
-        for (size_t i = 0; i < count; i++) {
-            view_scores_add(scores, logits + i * classes);
-        }
-    }
-    free(images);
-    free(logits);
-    return status;
-}
-
-// The scores of all views of a picture in memory.
-static Status add_views(resnet_session *session, const char *path, const Preprocess *preprocess,
-                        const resnet_predict_options *options, ViewScores *scores) {
-    Views views = options->views == RESNET_VIEWS_TEN_CROP ? VIEWS_TEN_CROP : VIEWS_CENTER;
-    Explain folder, *explain = NULL;
-    if (options->explain != NULL) {
-        TRY(explain_open(options->explain, views_count(views), &folder));
-        explain = &folder;
-    }
-    Image picture;
-    TRY(image_read(path, preprocess->channels, options->exif != 0, &picture));
-    const char *name = image_name(path);
-    Status status = options->views == RESNET_VIEWS_MULTI_SCALE
-                        ? scales_run(session->scales, name, &picture, preprocess, explain, scores)
-                        : add_crops(session, name, &picture, preprocess, views, explain, scores);
-    image_free(&picture);
-    return status;
-}
-
-// The common case: only what the crop shows is decoded, straight to the network.
-static Status predict_center(resnet_session *session, const char *path,
-                             const Preprocess *preprocess, bool exif, float *probabilities) {
-    TRY(sample_load(path, preprocess, VIEWS_CENTER, exif, network_input(session->network)));
-    network_forward(session->network, &(PassOptions){.count = 1});
-    logits_softmax(network_output(session->network), resnet_model_classes(session->model),
-                   probabilities);
-    return STATUS_OK;
-}
-
-static Status predict_file(resnet_session *session, const char *path,
-                           const resnet_predict_options *options, float *probabilities) {
-    Preprocess preprocess = model_preprocess(session->model);
-    if (options->views == RESNET_VIEWS_CENTER && options->explain == NULL) {
-        return predict_center(session, path, &preprocess, options->exif != 0, probabilities);
-    }
-    if (options->views == RESNET_VIEWS_MULTI_SCALE) {
-        TRY(session_scales(session));
-    }
-    ViewScores scores;
-    TRY(view_scores_create(resnet_model_classes(session->model), &scores));
-    Status status = add_views(session, path, &preprocess, options, &scores);
-    for (int c = 0; c < scores.classes && status == STATUS_OK; c++) {
-        probabilities[c] = (float)(scores.sum[c] / scores.views);
-    }
-    view_scores_destroy(&scores);
-    return status;
-}
-
-resnet_status resnet_session_predict_file(resnet_session *session, const char *path,
-                                          const resnet_predict_options *options,
-                                          float *probabilities) {
-    resnet_predict_options defaults;
-    resnet_predict_options_default(&defaults);
-    return (resnet_status)predict_file(session, path, options != NULL ? options : &defaults,
-                                       probabilities);
 }

@@ -83,6 +83,12 @@ void view_scores_add(ViewScores *scores, const float *logits) {
     scores->views++;
 }
 
+void view_scores_probabilities(const ViewScores *scores, float *probabilities) {
+    for (int c = 0; c < scores->classes; c++) {
+        probabilities[c] = (float)(scores->sum[c] / scores->views);
+    }
+}
+
 void view_scores_average(ViewScores *scores) {
     for (int c = 0; c < scores->classes; c++) {
         double mean = scores->sum[c] / scores->views;

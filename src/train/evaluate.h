@@ -27,6 +27,8 @@ Status view_scores_create(int classes, ViewScores *out);
 void view_scores_destroy(ViewScores *scores);
 void view_scores_clear(ViewScores *scores);
 void view_scores_add(ViewScores *scores, const float *logits);
+// The averages themselves.
+void view_scores_probabilities(const ViewScores *scores, float *probabilities);
 // Fills scores->logits.
 void view_scores_average(ViewScores *scores);
 

@@ -154,6 +154,14 @@ expect_like 1 "$picture
 *" 'resnet: standard input: *
 resnet: 1 of 3 images could not be classified'
 
+# Twice: the first takes all of it, the second finds nothing.
+run_with "$picture" predict "$T/named.safetensors" --top 1 - "$picture" -
+expect_like 1 "standard input
+*%  kind [0-9]
+$picture
+*%  kind [0-9]" 'resnet: standard input: *
+resnet: 1 of 3 images could not be classified'
+
 # A file's name that is no UTF-8 still gives JSON.
 latin=$T/$(printf 'k\344fer.png')
 cp "$picture" "$latin"
