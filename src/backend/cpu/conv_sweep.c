@@ -13,7 +13,7 @@
 #include "backend/cpu/conv.h"
 
 // 20 KB: the weights of one panel that all tiles of a strip use before the next ones are read.
-enum { WEIGHT_FLOATS = 5 * 1024 };
+enum { WEIGHT_FLOATS = 20 * 1024 };
 // Strips are dealt out in about so many tasks: enough for many threads, and each task has a next
 // strip whose source can be fetched ahead.
 enum { ENOUGH_TASKS = 32 };

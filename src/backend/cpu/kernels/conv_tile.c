@@ -9,7 +9,34 @@
 #include "backend/cpu/kernels/conv_rows.h"
 #include "backend/cpu/kernels/vector.h"
 
-enum { VECTORS = CONV_BLOCK / LANES };
+enum { VECTORS = CONV_BLOCK / LANES, LINES_AT_ONCE = 8, ROWS_AT_ONCE = 4 };
+
+static inline int least(int a, int b) { return a < b ? a : b; }
+
+// Where the pointer is now is hidden from the compiler: it would otherwise compute all rows'
+// addresses at once and keep them in memory until the tile ends.
+#define STEP_ROW(pointer) __asm__("" : "+r"(pointer))
+
+// Fetches the rows first … end-1 of the output from *at on, and those `residual` bytes further.
+static inline __attribute__((always_inline)) void fetch_rows(const ConvTile *tile, const int units,
+                                                             int first, int end, const int half,
+                                                             const bool both, ptrdiff_t residual,
+                                                             const char **at) {
+    for (int row = first; row < end; row++) {
+        *at = row == half ? (const char *)tile->output[1] : *at;
+        STEP_ROW(*at);
+        UNROLL for (int j = 0; j < TILE_UNITS; j++) {
+            if (j < units) {
+                const char *line = *at + j * CONV_BLOCK * (ptrdiff_t)sizeof(float);
+                __builtin_prefetch(line, 1);
+                if (both) {
+                    __builtin_prefetch(line + residual);
+                }
+            }
+        }
+        *at += tile->output_stride * (ptrdiff_t)sizeof(float);
+    }
+}
 
 // Literals after inlining: rows, units.
 static inline __attribute__((always_inline)) void conv_tile(const int rows, const int units,
@@ -17,42 +44,47 @@ static inline __attribute__((always_inline)) void conv_tile(const int rows, cons
     const int half = rows / 2, vectors = units * VECTORS;
     Vec sum[TILE_ROWS][TILE_UNITS * VECTORS];
     const ptrdiff_t stride = tile->output_stride;
+    float *const output0 = tile->output[0], *const output1 = tile->output[1];
+    const float *const residual0 = tile->residual[0], *const residual1 = tile->residual[1];
+    const bool relu = tile->relu;
 
-    // What the tile ends with comes from memory while it multiplies.
-    UNROLL for (int i = 0; i < TILE_ROWS; i++) {
-        UNROLL for (int j = 0; j < TILE_UNITS; j++) {
-            if (i < rows && j < units) {
-                const int side = i >= half;
-                const ptrdiff_t place = (i - side * half) * stride + j * CONV_BLOCK;
-                __builtin_prefetch(tile->output[side] + place, 1);
-                if (tile->residual[0] != NULL) {
-                    __builtin_prefetch(tile->residual[side] + place);
-                }
-            }
-        }
+    // What the tile ends with comes from memory while it multiplies: in a large tile some rows at a
+    // time, as a core waits for only so many cache lines at once and loads behind them stand still.
+    const bool spread = rows * units > LINES_AT_ONCE;
+    const int steps = tile->blocks * tile->taps;
+    const int fetch = !spread || steps * ROWS_AT_ONCE < rows ? rows : ROWS_AT_ONCE;
+    const char *end_of_tile = (const char *)output0;
+    int fetched = 0;
+    const ptrdiff_t residual = (intptr_t)residual0 - (intptr_t)output0;
+    if (!spread && residual0 != NULL) {
+        fetch_rows(tile, units, 0, rows, half, true, residual, &end_of_tile);
+    } else if (!spread) {
+        fetch_rows(tile, units, 0, rows, half, false, 0, &end_of_tile);
     }
-    UNROLL for (int i = 0; i < TILE_ROWS; i++) {
-        UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
-            if (i < rows && j < vectors) {
-                sum[i][j] = (Vec){0};
-            }
-        }
-    }
+
     if (tile->resume) {
+        const float *from = output0;
         UNROLL for (int i = 0; i < TILE_ROWS; i++) {
-            UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
-                if (i < rows && j < vectors) {
-                    const float *from = i < half ? tile->output[0] + i * stride
-                                                 : tile->output[1] + (i - half) * stride;
-                    sum[i][j] = vec_load(from + j * LANES);
+            if (i < rows) {
+                from = i == half ? output1 : from;
+                STEP_ROW(from);
+                UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
+                    if (j < vectors) {
+                        sum[i][j] = vec_load(from + j * LANES);
+                    }
                 }
+                from += stride;
             }
         }
-    } else if (tile->start != NULL) {
-        UNROLL for (int i = 0; i < TILE_ROWS; i++) {
-            UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
-                if (i < rows && j < vectors) {
-                    sum[i][j] = vec_load(tile->start + j * LANES);
+    } else {
+        UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
+            if (j < vectors) {
+                const Vec start =
+                    tile->start != NULL ? vec_load(tile->start + j * LANES) : (Vec){0};
+                UNROLL for (int i = 0; i < TILE_ROWS; i++) {
+                    if (i < rows) {
+                        sum[i][j] = start;
+                    }
                 }
             }
         }
@@ -63,6 +95,15 @@ static inline __attribute__((always_inline)) void conv_tile(const int rows, cons
     for (int left = tile->blocks; left > 0; left--) {
         const int depth = left > 1 ? CONV_BLOCK : tile->last_depth;
         for (int tap = 0; tap < tile->taps; tap++) {
+            if (spread && fetched < rows) {
+                const int end = least(fetched + fetch, rows);
+                if (residual0 != NULL) {
+                    fetch_rows(tile, units, fetched, end, half, true, residual, &end_of_tile);
+                } else {
+                    fetch_rows(tile, units, fetched, end, half, false, 0, &end_of_tile);
+                }
+                fetched += fetch;
+            }
             const float *input0 = block0 + tile->tap[tap], *input1 = block1 + tile->tap[tap];
             for (int k = 0; k < depth; k++) {
                 Vec weight[TILE_UNITS * VECTORS];
@@ -91,18 +132,22 @@ static inline __attribute__((always_inline)) void conv_tile(const int rows, cons
         block1 += tile->plane;
     }
 
-    if (tile->residual[0] != NULL) {
+    if (residual0 != NULL) {
+        const float *from = residual0;
         UNROLL for (int i = 0; i < TILE_ROWS; i++) {
-            UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
-                if (i < rows && j < vectors) {
-                    const float *from = i < half ? tile->residual[0] + i * stride
-                                                 : tile->residual[1] + (i - half) * stride;
-                    sum[i][j] += vec_load(from + j * LANES);
+            if (i < rows) {
+                from = i == half ? residual1 : from;
+                STEP_ROW(from);
+                UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
+                    if (j < vectors) {
+                        sum[i][j] += vec_load(from + j * LANES);
+                    }
                 }
+                from += stride;
             }
         }
     }
-    if (tile->relu) {
+    if (relu) {
         UNROLL for (int i = 0; i < TILE_ROWS; i++) {
             UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
                 if (i < rows && j < vectors) {
@@ -111,13 +156,17 @@ static inline __attribute__((always_inline)) void conv_tile(const int rows, cons
             }
         }
     }
+    float *to = output0;
     UNROLL for (int i = 0; i < TILE_ROWS; i++) {
-        UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
-            if (i < rows && j < vectors) {
-                float *to =
-                    i < half ? tile->output[0] + i * stride : tile->output[1] + (i - half) * stride;
-                vec_store(to + j * LANES, sum[i][j]);
+        if (i < rows) {
+            to = i == half ? output1 : to;
+            STEP_ROW(to);
+            UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
+                if (j < vectors) {
+                    vec_store(to + j * LANES, sum[i][j]);
+                }
             }
+            to += stride;
         }
     }
 }

@@ -16,6 +16,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
 #elif defined(__AVX2__)
@@ -53,7 +57,16 @@ static inline void vec_store_partial(float *to, Vec value, int count) {
 }
 
 // max(x, 0); NaN gives NaN, so that it is seen at the end.
-static inline Vec vec_relu(Vec x) { return (Vec)((IntVec)x & ~(x < (Vec){0})); }
+static inline Vec vec_relu(Vec x) {
+    // x86 has an instruction that gives its second operand where one is a NaN or both are zeros.
+#if defined(__AVX512F__)
+    return (Vec)_mm512_max_ps((Vec){0}, x);
+#elif defined(__AVX2__)
+    return (Vec)_mm256_max_ps((Vec){0}, x);
+#else
+    return (Vec)((IntVec)x & ~(x < (Vec){0}));
+#endif
+}
 // x where mask > 0, else 0.
 static inline Vec vec_keep_positive(Vec x, Vec mask) {
     return (Vec)((IntVec)x & (mask > (Vec){0}));
