@@ -23,7 +23,7 @@
 enum {
     // In a block: one or two ConvTiles. More would use the weights more often, but measured slower:
     // at 64 channels all weights and a block this large fit the second cache (1 MB) together.
-    TILES_MAX = 12,
+    TILES_MAX = 14,
     // With fewer blocks than this, their panels are dealt out too.
     ENOUGH_TASKS = 16,
     // With fewer channels, of one side or of both together, the transforms cost what the products

@@ -10,6 +10,9 @@
 #include "backend/cpu/kernels/vector.h"
 
 enum { VECTORS = CONV_BLOCK / LANES, LINES_AT_ONCE = 8, ROWS_AT_ONCE = 4 };
+// Weights are read once in order, from the second cache or from memory; they are fetched so many
+// floats before their turn: memory's latency at the pace of a large tile.
+enum { WEIGHTS_AHEAD = 1024 };
 
 static inline int least(int a, int b) { return a < b ? a : b; }
 
@@ -110,6 +113,11 @@ static inline __attribute__((always_inline)) void conv_tile(const int rows, cons
                 UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
                     if (j < vectors) {
                         weight[j] = vec_load(weights + j * LANES);
+                    }
+                }
+                UNROLL for (int j = 0; j < TILE_UNITS; j++) {
+                    if (j < units) {
+                        __builtin_prefetch(weights + WEIGHTS_AHEAD + j * CONV_BLOCK);
                     }
                 }
                 UNROLL for (int i = 0; i < TILE_ROWS; i++) {
