@@ -119,10 +119,11 @@ void conv_ahead_spread(ConvAhead *ahead, int tiles);
 // To be called once for each tile.
 void conv_ahead_step(ConvAhead *ahead);
 
-// A strip's size: it and what it meets stay in a core's second cache (256 KB of 1 MB).
-enum { STRIP_FLOATS = 64 * 1024 };
+// A strip's size: it and what it meets stay in a core's second cache (256 KB of 1 MB). Few pixels
+// of many channels may take twice that, before their channels are cut as well.
+enum { STRIP_FLOATS = 64 * 1024, STRIP_FLOATS_MOST = 2 * STRIP_FLOATS };
 
-// How a view is cut into strips of at most STRIP_FLOATS: from shapes alone.
+// How a view is cut into strips: from shapes alone.
 typedef struct ConvCut {
     int rows, columns;             // of the grid in one strip
     int row_strips, column_strips; // strips in an image
@@ -130,7 +131,8 @@ typedef struct ConvCut {
     size_t floats;                 // of the largest strip
 } ConvCut;
 
-// For `images` images in all: strips are made smaller until they are enough for many threads.
+// Strips are made smaller until they are enough for many threads, with `images` times as many tasks
+// as an image has strips.
 ConvCut conv_cut(const ConvView *view, int64_t images);
 // Strip `index` (0 … row_strips * column_strips - 1) of an image, with all blocks.
 ConvPart conv_cut_part(const ConvView *view, const ConvCut *cut, int index);

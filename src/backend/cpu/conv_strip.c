@@ -202,7 +202,7 @@ ConvCut conv_cut(const ConvView *view, int64_t images) {
         }
     }
     const size_t one = conv_strip_floats(view, cut.rows, cut.columns, 1);
-    if (one * (size_t)blocks > STRIP_FLOATS) {
+    if (one * (size_t)blocks > STRIP_FLOATS_MOST) {
         cut.blocks = one < STRIP_FLOATS ? (int)(STRIP_FLOATS / one) : 1;
     }
     cut.floats = one * (size_t)cut.blocks;

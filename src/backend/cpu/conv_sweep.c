@@ -22,12 +22,18 @@ enum { ENOUGH_SPLITS = 16 };
 
 static int least(int a, int b) { return a < b ? a : b; }
 
+// What multiplies the strips of an image: a strip's panels are dealt out too where strips are few.
+// How wide panels are depends on the instruction set, but the room for strips must not.
+static int64_t strip_tasks(const ConvGeometry *g, int lanes) {
+    return (int64_t)g->batch * g->groups * ((lanes + CONV_PANEL_MAX - 1) / CONV_PANEL_MAX);
+}
+
 ConvSweep conv_sweep_forward(const ConvGeometry *g, const Kernels *kernels) {
     const ConvView view = conv_view_forward(g);
     return (ConvSweep){.geometry = g,
                        .kernels = kernels,
                        .view = view,
-                       .cut = conv_cut(&view, (int64_t)g->batch * g->groups),
+                       .cut = conv_cut(&view, strip_tasks(g, g->out_channels)),
                        .depth = g->channels,
                        .lanes = g->out_channels,
                        .out_height = g->out_height,
@@ -41,7 +47,7 @@ ConvSweep conv_sweep_backward(const ConvGeometry *g, const Kernels *kernels) {
                        .kernels = kernels,
                        .backward = true,
                        .view = view,
-                       .cut = conv_cut(&view, (int64_t)g->batch * g->groups),
+                       .cut = conv_cut(&view, strip_tasks(g, g->channels)),
                        .depth = g->out_channels,
                        .lanes = g->channels,
                        .out_height = g->height,
@@ -228,12 +234,13 @@ typedef struct Run {
     size_t worker_bytes;
     int strips, items; // strips of an image; of all images and groups
     int tasks, splits, panels;
+    int held[THREADS_MAX]; // the item whose strip each worker has filled last; -1 for none
 } Run;
 
 // Never less than the budget: a smaller batch may be cut into larger strips.
 static size_t strip_bytes(const ConvSweep *sweep) {
     const size_t floats = sweep->cut.floats;
-    return (floats > STRIP_FLOATS ? floats : STRIP_FLOATS) * sizeof(float);
+    return (floats > STRIP_FLOATS_MOST ? floats : STRIP_FLOATS_MOST) * sizeof(float);
 }
 
 size_t conv_sweep_bytes(const ConvGeometry *g, const ConvSweep *sweep) {
@@ -267,7 +274,7 @@ static void part_blocks(const ConvSweep *sweep, int first, ConvPart *part) {
 }
 
 static void run_task(void *context, int task, int worker) {
-    const Run *run = context;
+    Run *run = context;
     const ConvSweep *sweep = run->sweep;
     const int blocks = blocks_of(sweep->depth), split = task % run->splits;
     float *strip = (float *)(void *)(run->workspace + (size_t)worker * run->worker_bytes);
@@ -289,7 +296,12 @@ static void run_task(void *context, int task, int worker) {
             conv_ahead_set(&ahead, 0, &sweep->view, &next.part, next.source);
             conv_ahead_spread(&ahead, conv_sweep_tiles(sweep, &item.part, p1 - p0));
         }
-        conv_strip_fill(&sweep->view, &item.part, item.source, strip, sweep->kernels->conv);
+        // Splits come in order: a worker often gets the same strip again.
+        const bool whole = item.part.b1 - item.part.b0 == blocks;
+        if (!whole || run->held[worker] != begin || run->splits == 1) {
+            conv_strip_fill(&sweep->view, &item.part, item.source, strip, sweep->kernels->conv);
+        }
+        run->held[worker] = begin;
         conv_sweep_strip(sweep, item.image, item.group, &item.part, strip, p0, p1, taps, &ahead);
     }
 }
@@ -306,6 +318,9 @@ void conv_sweep_run(const ConvSweep *sweep, void *workspace, Threads *threads) {
     run.tasks = least(run.items, ENOUGH_TASKS);
     if (run.tasks < ENOUGH_SPLITS) {
         run.splits = least(run.panels, (ENOUGH_SPLITS + run.tasks - 1) / run.tasks);
+    }
+    for (int i = 0; i < threads_count(threads); i++) {
+        run.held[i] = -1;
     }
     threads_run(threads, run.tasks * run.splits, run_task, &run);
 }
