@@ -19,6 +19,7 @@ typedef struct Run {
     PoolAttr attr;
     Shape in, out;
     float *divisors; // avg_pool backward: [out.height][out.width]
+    float *columns;  // max_pool at inference: [worker][in.width][channels]
 } Run;
 
 static int smaller(int a, int b) { return a < b ? a : b; }
@@ -79,7 +80,27 @@ static Run pool_run(const Call *call, const Kernels *kernels) {
                  .attr = call->node->pool,
                  .in = call->input_shape[0],
                  .out = call->node->shape,
-                 .divisors = call->workspace};
+                 .divisors = call->workspace,
+                 .columns = call->workspace};
+}
+
+// max_pool where nobody asks for the places of maxima: of each column first, which windows share.
+static void largest_task(void *context, int task, int worker) {
+    const Run *run = context;
+    const int channels = run->in.channels, row = run->in.width * channels;
+    const int sample = task / run->out.height, y = task % run->out.height;
+    const Range rows = window_inside(&run->attr, y, run->in.height);
+    const float *input =
+        (const float *)run->call->input[0] + pixel_at(run->in, sample, rows.begin, 0);
+    float *columns = run->columns + (ptrdiff_t)worker * row;
+    float *output = (float *)run->call->output + pixel_at(run->out, sample, y, 0);
+    run->kernels->largest(columns, input, row, rows.count, (size_t)row);
+    for (int x = 0; x < run->out.width; x++) {
+        const Range window = window_inside(&run->attr, x, run->in.width);
+        run->kernels->largest(output + (ptrdiff_t)x * channels,
+                              columns + (ptrdiff_t)window.begin * channels, channels, window.count,
+                              (size_t)channels);
+    }
 }
 
 static void forward_task(void *context, int task, int worker) {
@@ -103,10 +124,9 @@ static void forward_task(void *context, int task, int worker) {
         if (run->call->node->op == OP_AVG_POOL) {
             run->kernels->average(output, &window, window_divisor(run, y, x));
         } else {
-            uint8_t *saved = run->call->saved;
             int place = (rows.begin - (y * attr->stride - attr->pad)) * attr->kernel +
                         columns.begin - (x * attr->stride - attr->pad);
-            run->kernels->max(output, saved == NULL ? NULL : saved + at, &window, place,
+            run->kernels->max(output, (uint8_t *)run->call->saved + at, &window, place,
                               attr->kernel);
         }
     }
@@ -147,7 +167,9 @@ static void backward_task(void *context, int task, int worker) {
 
 static void forward(const Call *call, const Kernels *kernels) {
     Run run = pool_run(call, kernels);
-    threads_run(call->threads, call->batch * run.out.height, forward_task, &run);
+    const bool largest = call->node->op == OP_MAX_POOL && call->saved == NULL;
+    threads_run(call->threads, call->batch * run.out.height, largest ? largest_task : forward_task,
+                &run);
 }
 
 static void backward(const Call *call, const Kernels *kernels) {
@@ -163,6 +185,14 @@ static void backward(const Call *call, const Kernels *kernels) {
         }
     }
     threads_run(call->threads, call->batch * run.in.height, backward_task, &run);
+}
+
+static size_t max_pool_workspace_size(const Graph *graph, const Node *node, int batch, Phase phase,
+                                      int threads) {
+    (void)batch;
+    const Shape in = graph->nodes[node->input[0]].shape;
+    const size_t row = (size_t)in.width * (size_t)in.channels * sizeof(float);
+    return phase == PHASE_INFERENCE ? row * (size_t)threads : 0;
 }
 
 static size_t avg_pool_workspace_size(const Graph *graph, const Node *node, int batch, Phase phase,
@@ -225,7 +255,11 @@ static size_t global_workspace_size(const Graph *graph, const Node *node, int ba
     return phase == PHASE_TRAINING ? row * (size_t)threads : 0;
 }
 
-const CpuOp cpu_max_pool = {.forward = forward, .backward = backward};
+const CpuOp cpu_max_pool = {
+    .workspace_size = max_pool_workspace_size,
+    .forward = forward,
+    .backward = backward,
+};
 const CpuOp cpu_avg_pool = {
     .workspace_size = avg_pool_workspace_size,
     .forward = forward,

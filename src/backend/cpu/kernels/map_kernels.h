@@ -72,9 +72,11 @@ typedef struct PoolWindow {
 } PoolWindow;
 
 typedef struct PoolKernels {
-    // The maximum of an output pixel's window (the part of it inside the input), and unless `index`
-    // is NULL where in the window it was found: `place` is the number of the first pixel, in
-    // windows of `kernel` columns. The first maximum is taken; a NaN counts as one.
+    // y[i] = the largest of the `count` numbers x[i + k * step]; a NaN counts as such.
+    void (*largest)(float *y, const float *x, ptrdiff_t step, int count, size_t elements);
+    // The maximum of an output pixel's window (the part of it inside the input), and where in the
+    // window it was found: `place` is the number of the first pixel, in windows of `kernel`
+    // columns. The first maximum is taken; a NaN counts as one.
     void (*max)(float *y, uint8_t *index, const PoolWindow *window, int place, int kernel);
     // An input pixel's gradient: the window is the output gradients that may reach it, and those
     // count whose index names this pixel; its number is `place` in the first window, less by

@@ -13,6 +13,35 @@ MAP_INLINE IntVec load_indices(const uint8_t *from, int lanes) {
     return __builtin_convertvector(bytes, IntVec);
 }
 
+MAP_INLINE void largest_lanes(float *y, const float *x, ptrdiff_t step, int count, int lanes) {
+    Vec best = load_lanes(x, lanes);
+    for (int k = 1; k < count; k++) {
+        best = vec_max(best, load_lanes(x + k * step, lanes));
+    }
+    store_lanes(y, best, lanes);
+}
+
+MAP_INLINE void largest_of(float *y, const float *x, ptrdiff_t step, int count, size_t elements) {
+    size_t i = 0;
+    for (; i + LANES <= elements; i += LANES) {
+        largest_lanes(y + i, x + i, step, count, LANES);
+    }
+    if (i < elements) {
+        largest_lanes(y + i, x + i, step, count, (int)(elements - i));
+    }
+}
+
+// The counts of usual windows as literals.
+static void largest(float *y, const float *x, ptrdiff_t step, int count, size_t elements) {
+    if (count == 3) {
+        largest_of(y, x, step, 3, elements);
+    } else if (count == 2) {
+        largest_of(y, x, step, 2, elements);
+    } else {
+        largest_of(y, x, step, count, elements);
+    }
+}
+
 MAP_INLINE void max_lanes(float *y, uint8_t *index, const PoolWindow *window, int place, int kernel,
                           int c, int lanes) {
     Vec best = load_lanes(window->first + c, lanes);
@@ -28,10 +57,8 @@ MAP_INLINE void max_lanes(float *y, uint8_t *index, const PoolWindow *window, in
         }
     }
     store_lanes(y + c, best, lanes);
-    if (index != NULL) {
-        ByteVec bytes = __builtin_convertvector(found, ByteVec);
-        memcpy(index + c, &bytes, (size_t)lanes);
-    }
+    ByteVec bytes = __builtin_convertvector(found, ByteVec);
+    memcpy(index + c, &bytes, (size_t)lanes);
 }
 
 static void max(float *y, uint8_t *index, const PoolWindow *window, int place, int kernel) {
@@ -120,6 +147,7 @@ static void average_gradient(float *dx, const PoolWindow *window, const float *d
 extern const PoolKernels KERNEL(pool_kernels);
 
 const PoolKernels KERNEL(pool_kernels) = {
+    .largest = largest,
     .max = max,
     .max_gradient = max_gradient,
     .average = average,

@@ -67,6 +67,19 @@ static inline Vec vec_relu(Vec x) {
     return (Vec)((IntVec)x & ~(x < (Vec){0}));
 #endif
 }
+// The larger one, a of equal ones and a NaN of either.
+static inline Vec vec_max(Vec a, Vec b) {
+#if defined(__AVX512F__)
+    // The instruction gives its second operand where one is a NaN.
+    const __mmask16 nan = _mm512_cmp_ps_mask(b, b, _CMP_UNORD_Q);
+    return (Vec)_mm512_mask_mov_ps(_mm512_max_ps(b, a), nan, b);
+#elif defined(__AVX2__)
+    return (Vec)_mm256_blendv_ps(_mm256_max_ps(b, a), b, _mm256_cmp_ps(b, b, _CMP_UNORD_Q));
+#else
+    const IntVec taken = (b > a) | (b != b);
+    return (Vec)(((IntVec)b & taken) | ((IntVec)a & ~taken));
+#endif
+}
 // x where mask > 0, else 0.
 static inline Vec vec_keep_positive(Vec x, Vec mask) {
     return (Vec)((IntVec)x & (mask > (Vec){0}));
