@@ -4,8 +4,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
+// Tasks wait in one number, tasks << 32 | next, from which whoever is free takes the next one. A
+// run is over when its tasks are done, whether or not every worker has woken up: on a busy machine
+// one that comes late finds nothing to do, and nobody waited for it. Only who has taken a task
+// looks at what the run is, and until that task is done it stays so.
+//
 // Workers first look for the next run for a short while without sleeping (a network has hundreds of
 // runs a step, microseconds apart; a futex costs about as much as a small layer), then sleep.
 enum { SPINS_BEFORE_SLEEP = 2000 };
@@ -20,13 +26,16 @@ struct Threads {
     int count;
     pthread_mutex_t mutex;
     pthread_cond_t start, finish;
-    atomic_uint generation; // counts runs; a change wakes the workers
     atomic_bool stop;
-    atomic_int next_task; // tasks are taken in order by whoever is free
-    atomic_int working;   // workers that have not yet finished the current run
-    int tasks;
+    atomic_bool asleep;  // some worker sleeps, or is about to
+    atomic_bool waiting; // so does the caller of the run
     TaskFunction *function;
     void *context;
+    char line0[64]; // what every task changes lies in cache lines of its own
+    atomic_uint_fast64_t queue;
+    char line1[64];
+    atomic_int done; // tasks of this run
+    char line2[64];
     Worker workers[THREADS_MAX];
 };
 
@@ -38,53 +47,66 @@ static inline void relax(void) {
 #endif
 }
 
+static inline int tasks_of(uint_fast64_t queue) { return (int)(queue >> 32); }
+static inline int next_of(uint_fast64_t queue) { return (int)(queue & 0xffffffff); }
+
+// Whether a worker has a reason not to sleep.
+static bool is_called(Threads *threads) {
+    const uint_fast64_t queue = atomic_load(&threads->queue);
+    return next_of(queue) < tasks_of(queue) || atomic_load(&threads->stop);
+}
+
 static void work(Threads *threads, int worker) {
-    for (;;) {
-        int task = atomic_fetch_add_explicit(&threads->next_task, 1, memory_order_relaxed);
-        if (task >= threads->tasks) {
-            return;
+    uint_fast64_t queue = atomic_load(&threads->queue);
+    while (next_of(queue) < tasks_of(queue)) {
+        if (!atomic_compare_exchange_weak(&threads->queue, &queue, queue + 1)) {
+            continue;
         }
-        threads->function(threads->context, task, worker);
+        threads->function(threads->context, next_of(queue), worker);
+        const bool last = atomic_fetch_add(&threads->done, 1) + 1 == tasks_of(queue);
+        if (last && atomic_exchange(&threads->waiting, false)) {
+            pthread_mutex_lock(&threads->mutex);
+            pthread_cond_signal(&threads->finish);
+            pthread_mutex_unlock(&threads->mutex);
+        }
+        queue = atomic_load(&threads->queue);
     }
 }
 
 static void *worker_main(void *argument) {
     Worker *self = argument;
     Threads *threads = self->pool;
-    unsigned seen = 0;
     for (;;) {
-        for (int spin = 0; spin < SPINS_BEFORE_SLEEP; spin++) {
-            if (atomic_load_explicit(&threads->generation, memory_order_acquire) != seen) {
-                break;
-            }
+        bool called = false;
+        for (int spin = 0; spin < SPINS_BEFORE_SLEEP && !called; spin++) {
+            called = is_called(threads);
             relax();
         }
-        if (atomic_load_explicit(&threads->generation, memory_order_acquire) == seen) {
+        if (!called) {
             pthread_mutex_lock(&threads->mutex);
-            while (atomic_load(&threads->generation) == seen) {
+            for (;;) {
+                atomic_store(&threads->asleep, true);
+                if (is_called(threads)) {
+                    break;
+                }
                 pthread_cond_wait(&threads->start, &threads->mutex);
             }
             pthread_mutex_unlock(&threads->mutex);
         }
-        seen++;
         if (atomic_load(&threads->stop)) {
             return NULL;
         }
         work(threads, self->index);
-        if (atomic_fetch_sub_explicit(&threads->working, 1, memory_order_acq_rel) == 1) {
-            pthread_mutex_lock(&threads->mutex);
-            pthread_cond_signal(&threads->finish);
-            pthread_mutex_unlock(&threads->mutex);
-        }
     }
 }
 
-// Starts a new generation: a run, or the end.
+// After a change that is_called() sees. Who is about to sleep has said so before it looked.
 static void wake(Threads *threads) {
-    pthread_mutex_lock(&threads->mutex);
-    atomic_fetch_add_explicit(&threads->generation, 1, memory_order_release);
-    pthread_cond_broadcast(&threads->start);
-    pthread_mutex_unlock(&threads->mutex);
+    if (atomic_exchange(&threads->asleep, false)) {
+        pthread_mutex_lock(&threads->mutex);
+        pthread_cond_broadcast(&threads->start);
+        pthread_mutex_unlock(&threads->mutex);
+    }
 }
 
 Status threads_create(int count, Threads **out) {
@@ -139,22 +161,26 @@ void threads_run(Threads *threads, int tasks, TaskFunction *function, void *cont
         }
         return;
     }
-    threads->tasks = tasks;
     threads->function = function;
     threads->context = context;
-    atomic_store_explicit(&threads->next_task, 0, memory_order_relaxed);
-    atomic_store_explicit(&threads->working, threads->count - 1, memory_order_relaxed);
+    atomic_store(&threads->done, 0);
+    atomic_store(&threads->queue, (uint_fast64_t)tasks << 32);
     wake(threads);
     work(threads, 0);
     for (int spin = 0; spin < SPINS_BEFORE_SLEEP; spin++) {
-        if (atomic_load_explicit(&threads->working, memory_order_acquire) == 0) {
+        if (atomic_load(&threads->done) == tasks) {
             return;
         }
         relax();
     }
     pthread_mutex_lock(&threads->mutex);
-    while (atomic_load_explicit(&threads->working, memory_order_acquire) != 0) {
+    for (;;) {
+        atomic_store(&threads->waiting, true);
+        if (atomic_load(&threads->done) == tasks) {
+            break;
+        }
         pthread_cond_wait(&threads->finish, &threads->mutex);
     }
+    atomic_store(&threads->waiting, false);
     pthread_mutex_unlock(&threads->mutex);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pool: every task once, worker numbers that nobody else has at the time, many short runs,
-// pools beside each other, and refusals.
+// pools beside each other, sleep when idle, and refusals.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -138,6 +138,27 @@ static void test_create_and_destroy(void **state) {
     }
 }
 
+// Idle workers sleep: the process takes next to no time on any core.
+static void test_idle(void **state) {
+    (void)state;
+    Threads *threads = NULL;
+    Sum sum = {0};
+    assert_int_equal(threads_create(4, &threads), STATUS_OK);
+    threads_run(threads, 8, sum_task, &sum);
+    const struct timespec settle = {.tv_nsec = 100000000}, idle = {.tv_nsec = 300000000};
+    nanosleep(&settle, NULL);
+    struct timespec begin, end;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+    nanosleep(&idle, NULL);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+    const int64_t spent =
+        (int64_t)(end.tv_sec - begin.tv_sec) * 1000000000 + (end.tv_nsec - begin.tv_nsec);
+    assert_true(spent < 30000000);
+    threads_run(threads, 8, sum_task, &sum); // and they wake up again
+    assert_int_equal(sum.parts[7], 16);
+    threads_destroy(threads);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     const int counts[] = {0, -1, THREADS_MAX + 1};
@@ -156,6 +177,7 @@ int main(void) {
         cmocka_unit_test(test_many_runs),
         cmocka_unit_test(test_two_pools),
         cmocka_unit_test(test_create_and_destroy),
+        cmocka_unit_test(test_idle),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
