@@ -11,7 +11,8 @@
 
 enum { VECTORS = CONV_BLOCK / LANES, LINES_AT_ONCE = 8, ROWS_AT_ONCE = 4 };
 // Weights are read once in order, from the second cache or from memory; they are fetched so many
-// floats before their turn: memory's latency at the pace of a large tile.
+// floats before their turn: memory's latency at the pace of a large tile. A small one, which needs
+// them faster than memory gives them, leaves that to the hardware, which asks for more at a time.
 enum { WEIGHTS_AHEAD = 1024 };
 
 static inline int least(int a, int b) { return a < b ? a : b; }
@@ -116,7 +117,7 @@ static inline __attribute__((always_inline)) void conv_tile(const int rows, cons
                     }
                 }
                 UNROLL for (int j = 0; j < TILE_UNITS; j++) {
-                    if (j < units) {
+                    if (j < units && 2 * rows * units > TILE_ROWS) {
                         __builtin_prefetch(weights + WEIGHTS_AHEAD + j * CONV_BLOCK);
                     }
                 }
