@@ -9,7 +9,8 @@
 //     m = |A'| [ sum over channels of (|G| |w| |G'|) . (|B'| |x| |B|) ] |A|
 //
 // and an output passes through at most 6 roundings of its input's transform, 1 of the weights',
-// one for each channel, 6 of the output's transform, 3 at the end and 3 in what is folded.
+// one for each channel, 6 of the output's transform, 3 at the end and 3 in what is folded. A
+// gradient of weights passes through 6 of both transforms, one for each tile and chunk, and 1.
 #include <stdio.h>
 
 #include "backend/cpu/conv.h"
@@ -101,18 +102,20 @@ static Call call_of(const Data *d) {
 }
 
 typedef struct Result {
-    float *y, *dx; // dx: NULL when fused
+    float *y, *dx, *dw; // dx, dw: NULL when fused
 } Result;
 
 static void result_destroy(const Result *r, const Data *d) {
     release(r->y, d->out);
     if (r->dx != NULL) {
         release(r->dx, d->in);
+        release(r->dw, d->weights);
     }
 }
 
 static Result run(const Data *d, int batch, const Kernels *kernels, Threads *threads) {
-    const Result r = {guarded(d->out), d->mode.fused ? NULL : guarded(d->in)};
+    const Result r = {guarded(d->out), d->mode.fused ? NULL : guarded(d->in),
+                      d->mode.fused ? NULL : guarded(d->weights)};
     Call call = call_of(d);
     call.batch = batch;
     call.threads = threads;
@@ -137,6 +140,7 @@ static Result run(const Data *d, int batch, const Kernels *kernels, Threads *thr
         memcpy(r.dx, d->old, d->in * sizeof(float));
         call.output_gradient = d->dy;
         call.input_gradient[0] = r.dx;
+        call.param_gradient[0] = r.dw;
         conv_winograd.backward(&g, &call, kernels);
     }
     release(call.workspace, space);
@@ -155,12 +159,26 @@ static double *reals(size_t count, const float *from) {
     return values;
 }
 
-// y or dx by the reference backend in double.
-static double *expected(const Data *d, bool backward) {
+// What is compared.
+typedef enum What { WHAT_Y, WHAT_DX, WHAT_DW, WHATS } What;
+
+static const char *const what_names[] = {"forward", "backward to the input", "backward to weights"};
+
+static size_t what_count(const Data *d, What what) {
+    return what == WHAT_Y ? d->out : what == WHAT_DX ? d->in : d->weights;
+}
+
+static const float *what_of(const Result *r, What what) {
+    return what == WHAT_Y ? r->y : what == WHAT_DX ? r->dx : r->dw;
+}
+
+// By the reference backend in double.
+static double *expected(const Data *d, What what) {
     Call call = call_of(d);
     double *x = reals(d->in, d->x), *y = reals(d->out, NULL), *w = reals(d->weights, d->w);
     double *bias = reals(d->channels, d->bias), *residual = reals(d->out, d->residual);
     double *dy = reals(d->out, d->dy), *dx = reals(d->in, d->old), *norm[4];
+    double *dw = reals(d->weights, NULL);
     call.input[0] = x;
     call.output = y;
     call.param[0] = w;
@@ -170,9 +188,10 @@ static double *expected(const Data *d, bool backward) {
         call.param[2 + i] = d->mode.fused ? norm[i] : NULL;
     }
     call.input[1] = d->mode.fused ? residual : NULL;
-    if (backward) {
+    if (what != WHAT_Y) {
         call.output_gradient = dy;
         call.input_gradient[0] = dx;
+        call.param_gradient[0] = dw;
         backend_reference_double.backward(&call);
     } else {
         backend_reference_double.forward(&call);
@@ -185,8 +204,13 @@ static double *expected(const Data *d, bool backward) {
     free(bias);
     free(residual);
     free(dy);
-    free(backward ? y : dx);
-    return backward ? dx : y;
+    double *const made[WHATS] = {y, dx, dw};
+    for (int i = 0; i < WHATS; i++) {
+        if (i != (int)what) {
+            free(made[i]);
+        }
+    }
+    return made[what];
 }
 
 // The matrices by size, from their points.
@@ -233,28 +257,40 @@ static double backward_size(const Data *d, int lane, int channel, int tap) {
     return fabs(d->w[(channel * d->c->channels + lane) * 9 + 8 - tap]);
 }
 
-static void sizes_of_image(const Data *d, const float *x, int depth, int lanes, WeightSize *size,
-                           double *m) {
-    const int height = d->c->height, width = d->c->width;
-    const int tile_columns = (width + 3) / 4, tiles = tile_columns * ((height + 3) / 4);
-    double *input = reals((size_t)(tiles * depth * POINTS), NULL);
-    double *kernel = reals((size_t)(depth * POINTS), NULL);
-    for (int t = 0; t < tiles; t++) {
-        for (int i = 0; i < SIDE * SIDE; i++) {
-            const int y = t / tile_columns * 4 - 1 + i / SIDE,
-                      xx = t % tile_columns * 4 - 1 + i % SIDE;
+static int tiles_of(const Data *d) { return (d->c->width + 3) / 4 * ((d->c->height + 3) / 4); }
+
+// |B'| |x| |B|, or |A| |x| |A'| of a gradient, of one image: [tile][channel][point].
+static double *tile_sizes(const Data *d, const float *x, int depth, bool gradient) {
+    const int height = d->c->height, width = d->c->width, tile_columns = (width + 3) / 4;
+    const int side = gradient ? OUTPUTS : SIDE, pad = gradient ? 0 : 1;
+    double *sizes = reals((size_t)(tiles_of(d) * depth * POINTS), NULL);
+    for (int t = 0; t < tiles_of(d); t++) {
+        for (int i = 0; i < side * side; i++) {
+            const int y = t / tile_columns * 4 - pad + i / side,
+                      xx = t % tile_columns * 4 - pad + i % side;
             if (y < 0 || y >= height || xx < 0 || xx >= width) {
                 continue;
             }
             for (int c = 0; c < depth; c++) {
                 const double value = fabs(x[(y * width + xx) * depth + c]);
                 for (int p = 0; p < POINTS; p++) {
-                    input[(t * depth + c) * POINTS + p] +=
-                        size_b[p / SIDE][i / SIDE] * size_b[p % SIDE][i % SIDE] * value;
+                    const double size =
+                        gradient ? size_a[i / side][p / SIDE] * size_a[i % side][p % SIDE]
+                                 : size_b[p / SIDE][i / side] * size_b[p % SIDE][i % side];
+                    sizes[(t * depth + c) * POINTS + p] += size * value;
                 }
             }
         }
     }
+    return sizes;
+}
+
+static void sizes_of_image(const Data *d, const float *x, int depth, int lanes, WeightSize *size,
+                           double *m) {
+    const int height = d->c->height, width = d->c->width;
+    const int tile_columns = (width + 3) / 4, tiles = tiles_of(d);
+    double *input = tile_sizes(d, x, depth, false);
+    double *kernel = reals((size_t)(depth * POINTS), NULL);
     for (int n = 0; n < lanes; n++) {
         for (int i = 0; i < depth * POINTS; i++) {
             kernel[i] = 0;
@@ -283,9 +319,45 @@ static void sizes_of_image(const Data *d, const float *x, int depth, int lanes, 
     free(kernel);
 }
 
-// The bound of every element of y or dx.
-static double *bounds(const Data *d, bool backward) {
+static double *weight_bounds(const Data *d) {
     const Case *c = d->c;
+    const int tiles = tiles_of(d), in = c->channels, out = c->out_channels;
+    enum { CHUNKS_MOST = 16 };
+    double *m = reals(d->weights, NULL), *sums = reals(d->weights / 9 * POINTS, NULL);
+    for (int image = 0; image < c->batch; image++) {
+        const int pixels = image * c->height * c->width;
+        double *x = tile_sizes(d, d->x + (size_t)(pixels * in), in, false);
+        double *dy = tile_sizes(d, d->dy + (size_t)(pixels * out), out, true);
+        for (int i = 0; i < out * in; i++) {
+            for (int t = 0; t < tiles; t++) {
+                const double *a = x + (t * in + i % in) * POINTS;
+                const double *b = dy + (t * out + i / in) * POINTS;
+                for (int p = 0; p < POINTS; p++) {
+                    sums[i * POINTS + p] += a[p] * b[p];
+                }
+            }
+        }
+        free(x);
+        free(dy);
+    }
+    for (size_t i = 0; i < d->weights; i++) {
+        for (int p = 0; p < POINTS; p++) {
+            m[i] += size_g[p / SIDE][i % 9 / 3] * size_g[p % SIDE][i % 3] *
+                    sums[i / 9 * POINTS + (size_t)p];
+        }
+        m[i] *= (tiles * c->batch + CHUNKS_MOST + 6 + 6 + 1) * 0x1p-24;
+    }
+    free(sums);
+    return m;
+}
+
+// The bound of every element.
+static double *bounds(const Data *d, What what) {
+    const Case *c = d->c;
+    if (what == WHAT_DW) {
+        return weight_bounds(d);
+    }
+    const bool backward = what == WHAT_DX;
     const int depth = backward ? c->out_channels : c->channels;
     const int lanes = backward ? c->channels : c->out_channels;
     const size_t pixels = (size_t)(c->height * c->width);
@@ -336,22 +408,18 @@ static void test_reference(void **state) {
             }
             Data d;
             data_create(&d, c, modes[mode]);
-            for (int backward = 0; backward <= !d.mode.fused; backward++) {
-                double *wanted = expected(&d, backward != 0), *bound = bounds(&d, backward != 0);
+            for (What what = WHAT_Y; what < (d.mode.fused ? WHAT_DX : WHATS); what++) {
+                double *wanted = expected(&d, what), *bound = bounds(&d, what);
                 double error = 0;
                 for (int s = 0; s < set_count; s++) {
                     const Result r = run(&d, c->batch, sets[s], NULL);
-                    error = backward ? check(r.dx, wanted, bound, d.in)
-                                     : check(r.y, wanted, bound, d.out);
+                    error = check(what_of(&r, what), wanted, bound, what_count(&d, what));
                     result_destroy(&r, &d);
                 }
                 if (c->usual) {
                     printf("%3d-%3d @%-2d %-22s largest error %.1e of the largest value\n",
                            c->channels, c->out_channels, c->height,
-                           backward       ? "backward to the input"
-                           : d.mode.fused ? "fused"
-                                          : "forward",
-                           error);
+                           d.mode.fused ? "fused" : what_names[what], error);
                     assert_true(error < 1e-5);
                 }
                 free(wanted);
@@ -362,9 +430,14 @@ static void test_reference(void **state) {
     }
 }
 
-static void assert_same(const Result *a, const Result *b, size_t out, size_t in) {
-    assert_true(same_bits(a->y, b->y, out));
-    assert_true(a->dx == NULL || same_bits(a->dx, b->dx, in));
+// `images` of them; weights sum over all images.
+static void assert_same(const Result *a, const Result *b, const Data *d, int images) {
+    const size_t batch = (size_t)d->c->batch, count = (size_t)images;
+    assert_true(same_bits(a->y, b->y, d->out / batch * count));
+    if (a->dx != NULL) {
+        assert_true(same_bits(a->dx, b->dx, d->in / batch * count));
+        assert_true(count < batch || same_bits(a->dw, b->dw, d->weights));
+    }
 }
 
 static void test_same_bits(void **state) {
@@ -382,14 +455,14 @@ static void test_same_bits(void **state) {
                 const Result one = run(&d, c->batch, sets[s], NULL);
                 for (int p = 0; p < 2; p++) {
                     const Result many = run(&d, c->batch, sets[s], pools[p]);
-                    assert_same(&one, &many, d.out, d.in);
+                    assert_same(&one, &many, &d, c->batch);
                     result_destroy(&many, &d);
                 }
                 if (has_fma(sets[s])) {
-                    assert_same(&one, &best, d.out, d.in);
+                    assert_same(&one, &best, &d, c->batch);
                 }
                 const Result alone = run(&d, 1, sets[s], NULL);
-                assert_same(&one, &alone, d.out / (size_t)c->batch, d.in / (size_t)c->batch);
+                assert_same(&one, &alone, &d, 1);
                 result_destroy(&alone, &d);
                 result_destroy(&one, &d);
             }
@@ -401,7 +474,7 @@ static void test_same_bits(void **state) {
     threads_destroy(pools[1]);
 }
 
-// Shapes alone choose: enough channels and pixels, and no training.
+// Shapes alone choose: enough channels and pixels.
 static void test_rule(void **state) {
     (void)state;
     const struct {
@@ -411,7 +484,7 @@ static void test_rule(void **state) {
         {64, 56, 64, 3, 1, 1, true},  {512, 7, 512, 3, 1, 1, true}, {32, 6, 32, 3, 1, 1, true},
         {64, 4, 64, 3, 1, 1, false},  {3, 224, 64, 3, 1, 1, false}, {64, 5, 64, 3, 1, 1, false},
         {64, 2, 64, 3, 1, 1, false},  {64, 56, 64, 1, 1, 1, false}, {64, 56, 128, 3, 2, 1, false},
-        {64, 56, 64, 3, 1, 2, false}, {16, 32, 16, 3, 1, 1, false}, {16, 56, 64, 3, 1, 1, true},
+        {64, 56, 64, 3, 1, 2, false}, {16, 32, 16, 3, 1, 1, true},  {15, 56, 64, 3, 1, 1, false},
         {64, 7, 8, 3, 1, 1, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -426,9 +499,9 @@ static void test_rule(void **state) {
                                     .groups = rows[i].groups}};
         const Shape input = {rows[i].channels, rows[i].size, rows[i].size};
         const ConvGeometry g = conv_geometry(&node, input, 1);
-        assert_ptr_equal(conv_path(&g, PHASE_INFERENCE),
-                         rows[i].winograd ? &conv_winograd : &conv_direct);
-        assert_ptr_equal(conv_path(&g, PHASE_TRAINING), &conv_direct);
+        const ConvPath *path = rows[i].winograd ? &conv_winograd : &conv_direct;
+        assert_ptr_equal(conv_path(&g, PHASE_INFERENCE), path);
+        assert_ptr_equal(conv_path(&g, PHASE_TRAINING), path);
     }
 }
 

@@ -212,6 +212,11 @@ bool conv_weights_run(const ConvGeometry *g, const Kernels *kernels, const float
                       const float *dy, float *dw, float *db, const ConvSweep *sweep,
                       void *workspace, Threads *threads);
 
+// Floats of a partial sum of dw, laid out as conv_pack_forward() packs weights.
+// dw = partial[0] + partial[1] + ... in this order, `chunk_floats` apart; destroys partial[0].
+void conv_weights_reduce(const ConvGeometry *g, const Kernels *kernels, float *partial,
+                         size_t chunk_floats, int chunks, float *dw, Threads *threads);
+
 // ---------------------------------------------------------------- paths (conv.c)
 
 // One way to run a convolution. The first row that applies to the geometry is taken: a fixed rule,
@@ -226,6 +231,12 @@ typedef struct ConvPath {
     void (*forward)(const ConvGeometry *g, const Call *call, const Kernels *kernels);
     void (*backward)(const ConvGeometry *g, const Call *call, const Kernels *kernels);
 } ConvPath;
+
+// The gradient of weights by Winograd's formula (conv_winograd_weights.c): 3x3, stride 1, pad 1,
+// one group.
+size_t winograd_weights_bytes(const ConvGeometry *g, int threads);
+void winograd_weights_run(const ConvGeometry *g, const Kernels *kernels, const float *x,
+                          const float *dy, float *dw, void *workspace, Threads *threads);
 
 extern const ConvPath conv_direct;   // conv_direct.c: every geometry
 extern const ConvPath conv_winograd; // conv_winograd.c: 3x3, stride 1, pad 1, one group

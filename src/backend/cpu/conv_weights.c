@@ -296,25 +296,42 @@ static void run_task(void *context, int task, int worker) {
     }
 }
 
+typedef struct Reduction {
+    const ConvGeometry *g;
+    const Kernels *kernels;
+    float *partial;
+    size_t chunk_floats;
+    int chunks;
+    float *dw;
+} Reduction;
+
 // Adds the chunks of one panel and block, and puts them in the checkpoint's order.
 static void reduce_task(void *context, int task, int worker) {
     (void)worker;
-    const Run *run = context;
-    const ConvGeometry *g = run->g;
+    const Reduction *r = context;
+    const ConvGeometry *g = r->g;
     const int blocks = blocks_of(g->channels);
-    const int panels = panel_count(run->kernels, g->out_channels);
+    const int panels = panel_count(r->kernels, g->out_channels);
     const int block = task % blocks, panel = task / blocks % panels, group = task / blocks / panels;
-    const int width = panel_width(run->kernels, g->out_channels, panel);
-    const int lane = panel * panel_lanes(run->kernels), taps = conv_taps(g);
+    const int width = panel_width(r->kernels, g->out_channels, panel);
+    const int lane = panel * panel_lanes(r->kernels), taps = conv_taps(g);
     const int depth = least(CONV_BLOCK, g->channels - block * CONV_BLOCK);
     const ptrdiff_t place =
         ((ptrdiff_t)group * lanes_of(g->out_channels) + lane) * g->channels * taps +
         (ptrdiff_t)block * CONV_BLOCK * taps * width;
-    for (int chunk = 1; chunk < run->plan->chunks; chunk++) {
-        run->kernels->conv->add(chunk_of(run, 0) + place, chunk_of(run, chunk) + place,
-                                (size_t)depth * (size_t)taps * (size_t)width);
+    float *sum = r->partial + place;
+    for (int chunk = 1; chunk < r->chunks; chunk++) {
+        r->kernels->conv->add(sum, sum + (size_t)chunk * r->chunk_floats,
+                              (size_t)depth * (size_t)taps * (size_t)width);
     }
-    conv_unpack(g, chunk_of(run, 0) + place, group, panel, block, run->dw, run->kernels);
+    conv_unpack(g, sum, group, panel, block, r->dw, r->kernels);
+}
+
+void conv_weights_reduce(const ConvGeometry *g, const Kernels *kernels, float *partial,
+                         size_t chunk_floats, int chunks, float *dw, Threads *threads) {
+    Reduction r = {g, kernels, partial, chunk_floats, chunks, dw};
+    threads_run(threads, g->groups * panel_count(kernels, g->out_channels) * blocks_of(g->channels),
+                reduce_task, &r);
 }
 
 static void reduce_bias(const Run *run) {
@@ -364,9 +381,8 @@ bool conv_weights_run(const ConvGeometry *g, const Kernels *kernels, const float
     const int cells = g->groups * plan.in_cells * plan.out_cells;
     threads_run(threads, cells * plan.chunks, run_task, &run);
     if (dw != NULL) {
-        const int blocks = blocks_of(g->channels);
-        threads_run(threads, g->groups * panel_count(kernels, g->out_channels) * blocks,
-                    reduce_task, &run);
+        conv_weights_reduce(g, kernels, run.partial, plan.partial_floats + plan.bias_floats,
+                            plan.chunks, dw, threads);
     }
     if (db != NULL) {
         reduce_bias(&run);

@@ -17,8 +17,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "backend/cpu/conv.h"
-#include "backend/cpu/kernels/winograd_kernels.h"
+#include "backend/cpu/conv_winograd.h"
 
 enum {
     // In a block: one or two ConvTiles. More would use the weights more often, but measured slower:
@@ -26,10 +25,8 @@ enum {
     TILES_MAX = 14,
     // With fewer blocks than this, their panels are dealt out too.
     ENOUGH_TASKS = 16,
-    // With fewer channels, of one side or of both together, the transforms cost what the products
-    // save.
+    // With fewer channels the transforms cost what the products save.
     CHANNELS_MIN = 16,
-    CHANNELS_SUM_MIN = 64,
     // With fewer tiles in an image, weights, four times as many, are read for too few products.
     TILES_MIN = 4
 };
@@ -47,20 +44,18 @@ typedef struct Winograd {
     bool relu;
     float *workspace;
     // By winograd_run().
-    int tile_rows, tile_columns, tiles; // of an image; of all
-    int blocks, splits, panels;         // of tiles; tasks for each; of lanes
+    WinogradTiles tiles;
+    int blocks, splits, panels; // of tiles; tasks for each; of lanes
     // Of a worker's workspace, in floats: [zeros][transformed input][sums].
     ptrdiff_t plane, input_point, sum_point, worker;
     int held[THREADS_MAX]; // the block whose input each worker has transformed; -1 for none
 } Winograd;
 
-static ptrdiff_t odd_lines(ptrdiff_t floats) { return (floats / CONV_BLOCK | 1) * CONV_BLOCK; }
-
 // Sizes depend on the depth alone: the batch may be smaller than planned.
 static void set_layout(Winograd *w) {
-    w->plane = odd_lines(TILES_MAX * CONV_BLOCK);
+    w->plane = winograd_odd_lines(TILES_MAX * CONV_BLOCK);
     w->input_point = blocks_of(w->depth) * w->plane;
-    w->sum_point = odd_lines(TILES_MAX * CONV_PANEL_MAX);
+    w->sum_point = winograd_odd_lines(TILES_MAX * CONV_PANEL_MAX);
     w->worker = lanes_of(w->depth) + WINOGRAD_POINTS * (w->input_point + w->sum_point);
 }
 
@@ -70,36 +65,26 @@ static size_t worker_bytes(int depth) {
     return (size_t)w.worker * sizeof(float);
 }
 
-static int tiles_along(int extent) { return (extent + WINOGRAD_OUTPUTS - 1) / WINOGRAD_OUTPUTS; }
-
 // ---------------------------------------------------------------- forward and to the input
 
-// Where a tile of outputs begins.
-typedef struct Place {
-    int image, y, x;
-} Place;
-
-static Place place_of(const Winograd *w, int tile) {
-    const int image_tiles = w->tile_rows * w->tile_columns, in_image = tile % image_tiles;
-    return (Place){tile / image_tiles, in_image / w->tile_columns * WINOGRAD_OUTPUTS,
-                   in_image % w->tile_columns * WINOGRAD_OUTPUTS};
-}
-
-static void transform_input(const Winograd *w, int t0, int t1, const float *zeros, float *to) {
-    WinogradInput tile = {.channels = w->depth, .point = w->input_point, .plane = w->plane};
+void winograd_transform_input(const WinogradSource *source, int t0, int t1, const float *zeros,
+                              ptrdiff_t point, ptrdiff_t plane, float *to) {
+    const WinogradTiles *tiles = source->tiles;
+    WinogradInput tile = {.channels = source->channels, .point = point, .plane = plane};
     for (int t = t0; t < t1; t++) {
-        const Place at = place_of(w, t);
-        const float *image = w->source + (ptrdiff_t)at.image * w->height * w->width * w->depth;
+        const WinogradPlace at = winograd_place(tiles, t);
+        const float *image = source->images + source->first +
+                             (ptrdiff_t)at.image * tiles->height * tiles->width * source->pixel;
         for (int i = 0; i < WINOGRAD_SIDE; i++) {
             for (int j = 0; j < WINOGRAD_SIDE; j++) {
                 const int y = at.y - 1 + i, x = at.x - 1 + j;
-                const bool inside = y >= 0 && y < w->height && x >= 0 && x < w->width;
+                const bool inside = y >= 0 && y < tiles->height && x >= 0 && x < tiles->width;
                 tile.pixel[i][j] =
-                    inside ? image + ((ptrdiff_t)y * w->width + x) * w->depth : zeros;
+                    inside ? image + ((ptrdiff_t)y * tiles->width + x) * source->pixel : zeros;
             }
         }
         tile.to = to + (ptrdiff_t)(t - t0) * CONV_BLOCK;
-        w->kernels->winograd->input(&tile);
+        source->kernels->winograd->input(&tile);
     }
 }
 
@@ -140,7 +125,7 @@ static void transform_sums(const Winograd *w, int panel, int t0, int t1, const f
                            .column = w->lanes,
                            .relu = w->relu};
     for (int t = t0; t < t1; t++) {
-        const Place at = place_of(w, t);
+        const WinogradPlace at = winograd_place(&w->tiles, t);
         const ptrdiff_t pixel = ((ptrdiff_t)at.image * w->height + at.y) * w->width + at.x;
         tile.rows = least(WINOGRAD_OUTPUTS, w->height - at.y);
         tile.columns = least(WINOGRAD_OUTPUTS, w->width - at.x);
@@ -154,8 +139,8 @@ static void transform_sums(const Winograd *w, int panel, int t0, int t1, const f
 static void run_task(void *context, int task, int worker) {
     Winograd *w = context;
     const int block = task / w->splits, split = task % w->splits;
-    const int t0 = (int)((int64_t)w->tiles * block / w->blocks);
-    const int t1 = (int)((int64_t)w->tiles * (block + 1) / w->blocks);
+    const int t0 = (int)((int64_t)w->tiles.count * block / w->blocks);
+    const int t1 = (int)((int64_t)w->tiles.count * (block + 1) / w->blocks);
     const int p0 = w->panels * split / w->splits, p1 = w->panels * (split + 1) / w->splits;
     float *zeros = w->workspace + worker * w->worker;
     float *input = zeros + lanes_of(w->depth);
@@ -165,7 +150,9 @@ static void run_task(void *context, int task, int worker) {
         if (w->held[worker] < 0) {
             memset(zeros, 0, (size_t)lanes_of(w->depth) * sizeof(float));
         }
-        transform_input(w, t0, t1, zeros, input);
+        winograd_transform_input(
+            &(WinogradSource){w->kernels, &w->tiles, w->source, w->depth, 0, w->depth}, t0, t1,
+            zeros, w->input_point, w->plane, input);
         w->held[worker] = block;
     }
     for (int panel = p0; panel < p1; panel++) {
@@ -176,10 +163,8 @@ static void run_task(void *context, int task, int worker) {
 
 static void winograd_run(Winograd *w, Threads *threads) {
     set_layout(w);
-    w->tile_rows = tiles_along(w->height);
-    w->tile_columns = tiles_along(w->width);
-    w->tiles = w->batch * w->tile_rows * w->tile_columns;
-    w->blocks = (w->tiles + TILES_MAX - 1) / TILES_MAX;
+    w->tiles = winograd_tiles(w->batch, w->height, w->width);
+    w->blocks = (w->tiles.count + TILES_MAX - 1) / TILES_MAX;
     w->panels = panel_count(w->kernels, w->lanes);
     w->splits = least(w->panels, (ENOUGH_TASKS + w->blocks - 1) / w->blocks);
     for (int i = 0; i < threads_count(threads); i++) {
@@ -233,13 +218,12 @@ static size_t weight_floats(int depth, int lanes) {
 
 // Where it measured clearly faster: enough channels and tiles, and at most half of the products of
 // the direct sum, 36 a tile for 9 a pixel: images that do not lie badly in tiles, as 5x5 would.
-// Inference alone.
 static bool applies(const ConvGeometry *g, Phase phase) {
+    (void)phase;
     const int64_t pixels = (int64_t)g->height * g->width;
-    const int64_t tiles = (int64_t)tiles_along(g->height) * tiles_along(g->width);
-    return phase == PHASE_INFERENCE && g->kernel_height == 3 && g->kernel_width == 3 &&
-           g->stride == 1 && g->pad == 1 && g->groups == 1 && g->channels >= CHANNELS_MIN &&
-           g->out_channels >= CHANNELS_MIN && g->channels + g->out_channels >= CHANNELS_SUM_MIN &&
+    const int64_t tiles = (int64_t)winograd_tiles_along(g->height) * winograd_tiles_along(g->width);
+    return g->kernel_height == 3 && g->kernel_width == 3 && g->stride == 1 && g->pad == 1 &&
+           g->groups == 1 && g->channels >= CHANNELS_MIN && g->out_channels >= CHANNELS_MIN &&
            tiles >= TILES_MIN && 9 * pixels >= 2 * WINOGRAD_POINTS * tiles;
 }
 
@@ -256,6 +240,7 @@ static size_t workspace_size(const ConvGeometry *g, Phase phase, int threads) {
     if (phase == PHASE_TRAINING) {
         bytes = larger(bytes, (size_t)threads * worker_bytes(g->out_channels));
         bytes = larger(bytes, conv_weights_bytes(g, threads));
+        bytes = larger(bytes, winograd_weights_bytes(g, threads));
     }
     return bytes;
 }
@@ -299,8 +284,12 @@ static void forward(const ConvGeometry *g, const Call *call, const Kernels *kern
 
 static void backward(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
     assert(!call->node->relu && !call->node->folded_norm && call->input[1] == NULL);
-    if (call->param_gradient[0] != NULL || call->param_gradient[1] != NULL) {
-        conv_weights_run(g, kernels, call->input[0], call->output_gradient, call->param_gradient[0],
+    if (call->param_gradient[0] != NULL) {
+        winograd_weights_run(g, kernels, call->input[0], call->output_gradient,
+                             call->param_gradient[0], call->workspace, call->threads);
+    }
+    if (call->param_gradient[1] != NULL) {
+        conv_weights_run(g, kernels, call->input[0], call->output_gradient, NULL,
                          call->param_gradient[1], NULL, call->workspace, call->threads);
     }
     if (call->input_gradient[0] == NULL) {

@@ -40,13 +40,17 @@ MAP_INLINE void output_line(const Vec s[SIDE], Vec y[OUTPUTS]) {
 
 MAP_INLINE void input_lanes(const WinogradInput *tile, int channel, int lanes) {
     float *to = tile->to + channel / CONV_BLOCK * tile->plane + channel % CONV_BLOCK;
-    Vec half[SIDE][SIDE]; // [row][column]
+    // All are loaded before any is used: the branches of partial loads between products would let
+    // the compiler share a product across them and not contract it, in this copy of the code alone.
+    Vec d[SIDE][SIDE], half[SIDE][SIDE]; // [column][row], [row][column]
     UNROLL for (int x = 0; x < SIDE; x++) {
-        Vec d[SIDE], r[SIDE];
         UNROLL for (int y = 0; y < SIDE; y++) {
-            d[y] = load_lanes(tile->pixel[y][x] + channel, lanes);
+            d[x][y] = load_lanes(tile->pixel[y][x] + channel, lanes);
         }
-        input_line(d, r);
+    }
+    UNROLL for (int x = 0; x < SIDE; x++) {
+        Vec r[SIDE];
+        input_line(d[x], r);
         UNROLL for (int y = 0; y < SIDE; y++) { half[y][x] = r[y]; }
     }
     for (int y = 0; y < SIDE; y++) {
@@ -190,10 +194,91 @@ static void transform_weights(const WinogradWeights *weights) {
     }
 }
 
+// A, whose rows are the points.
+MAP_INLINE void gradient_line(const Vec y[OUTPUTS], Vec r[SIDE]) {
+    const Vec p_even = y[0] + P2 * y[2], p_odd = y[1] + P2 * y[3];
+    const Vec q_even = y[0] + Q2 * y[2], q_odd = y[1] + Q2 * y[3];
+    r[0] = y[0];
+    r[1] = p_even + P * p_odd;
+    r[2] = p_even - P * p_odd;
+    r[3] = q_even + Q * q_odd;
+    r[4] = q_even - Q * q_odd;
+    r[5] = y[3];
+}
+
+MAP_INLINE void gradient_lanes(const WinogradGradient *tile, int channel, int lanes) {
+    float *to = tile->to + channel / CONV_BLOCK * tile->plane + channel % CONV_BLOCK;
+    Vec y[OUTPUTS][OUTPUTS], half[SIDE][OUTPUTS]; // [column][row], [row][column]
+    UNROLL for (int x = 0; x < OUTPUTS; x++) {
+        UNROLL for (int i = 0; i < OUTPUTS; i++) {
+            y[x][i] = load_lanes(tile->pixel[i][x] + channel, lanes);
+        }
+    }
+    UNROLL for (int x = 0; x < OUTPUTS; x++) {
+        Vec r[SIDE];
+        gradient_line(y[x], r);
+        UNROLL for (int i = 0; i < SIDE; i++) { half[i][x] = r[i]; }
+    }
+    for (int i = 0; i < SIDE; i++) {
+        Vec r[SIDE];
+        gradient_line(half[i], r);
+        UNROLL for (int x = 0; x < SIDE; x++) {
+            vec_store(to, r[x]);
+            to += tile->point;
+        }
+    }
+}
+
+static void transform_gradient(const WinogradGradient *tile) {
+    int channel = 0;
+    for (; channel + LANES <= tile->channels; channel += LANES) {
+        gradient_lanes(tile, channel, LANES);
+    }
+    if (channel < tile->channels) {
+        gradient_lanes(tile, channel, tile->channels - channel);
+    }
+}
+
+// The reverse of weights_line, with the divisors.
+MAP_INLINE void sums_line(const Wide m[SIDE], Wide w[TAPS_SIDE]) {
+    const double p = P, q = Q, p2 = P2, q2 = Q2;
+    const Wide zero = {0};
+    const Wide p_even = m[1] + m[2], p_odd = m[1] - m[2];
+    const Wide q_even = m[3] + m[4], q_odd = m[3] - m[4];
+    w[0] = ((zero + SCALE_0 * m[0]) + SCALE_P * p_even) + SCALE_Q * q_even;
+    w[1] = (zero + (SCALE_P * p) * p_odd) + (SCALE_Q * q) * q_odd;
+    w[2] = (m[5] + (SCALE_P * p2) * p_even) + (SCALE_Q * q2) * q_even;
+}
+
+static void transform_weight_sums(const WinogradWeightSums *sums) {
+    for (int i = 0; i < sums->count; i += WIDE_LANES) {
+        Wide half[TAPS_SIDE][SIDE]; // [row][column]
+        UNROLL for (int x = 0; x < SIDE; x++) {
+            Wide m[SIDE], w[TAPS_SIDE];
+            UNROLL for (int y = 0; y < SIDE; y++) {
+                const float *from = sums->from + (y * SIDE + x) * sums->point + i;
+                m[y] = __builtin_convertvector(*(const UnalignedNarrow *)from, Wide);
+            }
+            sums_line(m, w);
+            UNROLL for (int y = 0; y < TAPS_SIDE; y++) { half[y][x] = w[y]; }
+        }
+        UNROLL for (int y = 0; y < TAPS_SIDE; y++) {
+            Wide w[TAPS_SIDE];
+            sums_line(half[y], w);
+            UNROLL for (int x = 0; x < TAPS_SIDE; x++) {
+                float *to = sums->to + (y * TAPS_SIDE + x) * sums->tap + i;
+                *(UnalignedNarrow *)to = __builtin_convertvector(w[x], Narrow);
+            }
+        }
+    }
+}
+
 extern const WinogradKernels KERNEL(winograd_kernels);
 
 const WinogradKernels KERNEL(winograd_kernels) = {
     .input = transform_input,
     .output = transform_output,
     .weights = transform_weights,
+    .gradient = transform_gradient,
+    .weight_sums = transform_weight_sums,
 };

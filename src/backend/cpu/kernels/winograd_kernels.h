@@ -5,7 +5,11 @@
 //
 // x is a tile of 6 x 6 pixels, "." goes element by element, and each of the 36 elements, a *point*,
 // is a matrix product of its own over all tiles (ConvTiles do it): 36 multiplications for what
-// takes 144 directly. The matrices evaluate polynomials at 0, +-p, +-q and infinity:
+// takes 144 directly. The gradient of the weights is the same product, seen from w:
+//
+//     dw = G' [ sum over tiles of (B' x B) . (A dy A') ] G
+//
+// The matrices evaluate polynomials at 0, +-p, +-q and infinity:
 //
 //     rows of B'   t4 - (p2+q2) t2 + p2 q2;  t (t +- p)(t2 - q2);  t (t +- q)(t2 - p2);  t row 0
 //     rows of G    1, 0, 0;  1, +-p, p2;  1, +-q, q2;  0, 0, 1; the first five over the product of
@@ -36,6 +40,23 @@ typedef struct WinogradInput {
     ptrdiff_t point, plane; // floats from point to point, from block to block
 } WinogradInput;
 
+// A dy A' of one tile of an output's gradient, in blocks of 16 channels: what backward to the
+// weights multiplies B' x B with.
+typedef struct WinogradGradient {
+    const float *pixel[WINOGRAD_OUTPUTS][WINOGRAD_OUTPUTS]; // channel 0 of each pixel
+    int channels;           // to read; lanes of the last block behind them stay as they are
+    float *to;              // point 0, block 0
+    ptrdiff_t point, plane; // floats from point to point, from block to block
+} WinogradGradient;
+
+// G' m G of sums over tiles: in double, rounded once.
+typedef struct WinogradWeightSums {
+    const float *from;    // [point][element]
+    ptrdiff_t point, tap; // floats from point to point, from tap to tap
+    float *to;            // [tap][element]
+    int count;            // of elements, a multiple of 16
+} WinogradWeightSums;
+
 // A' s A of one tile's sums, and what a convolution ends with.
 typedef struct WinogradOutput {
     const float *from;     // [point][lane]; whole blocks of lanes
@@ -64,6 +85,8 @@ struct WinogradKernels {
     void (*input)(const WinogradInput *tile);
     void (*output)(const WinogradOutput *tile);
     void (*weights)(const WinogradWeights *weights);
+    void (*gradient)(const WinogradGradient *tile);
+    void (*weight_sums)(const WinogradWeightSums *sums);
 };
 
 typedef struct WinogradKernels WinogradKernels;

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gradient of 3x3 weights by Winograd's formula: see winograd_kernels.h.
+//
+//     for each chunk of the batch's tiles, for each cell of dw (a task)
+//         for each block of the chunk's tiles
+//             transform tiles of the input and of the output's gradient: [point][16s][tile][16]
+//             for each panel and 16 channels of the cell, for each point:
+//                 sums[point] += input * gradient, by WeightTiles
+//         partial[chunk] = the sums transformed back
+//     dw = partial[0] + partial[1] + ...  in this order
+//
+// A cell is so small that its sums, four times as many as its weights, stay in the second cache.
+// Chunks depend on shapes and batch alone, so that dw does too.
+#include <string.h>
+
+#include "backend/cpu/conv.h"
+#include "backend/cpu/conv_winograd.h"
+
+enum {
+    TILES_MAX = 24, // in a block
+    CELL = 64,      // channels on both sides of a cell, a multiple of the panel
+    ENOUGH_TASKS = 16,
+    TAPS = 9
+};
+
+static int least(int a, int b) { return a < b ? a : b; }
+static int ceil_divide(int a, int b) { return (a + b - 1) / b; }
+
+typedef struct Run {
+    const ConvGeometry *g;
+    const Kernels *kernels;
+    WinogradTiles tiles;
+    const float *x, *dy;
+    int in_cell, out_cell, in_cells, out_cells, chunks;
+    float *partial, *workspace;
+    size_t chunk_floats;
+    // Of a worker's workspace, in floats: [zeros][input][gradient][sums].
+    ptrdiff_t plane, input_point, gradient_point, sums, worker;
+} Run;
+
+static Run plan_run(const ConvGeometry *g) {
+    Run r = {.g = g, .tiles = winograd_tiles(g->batch, g->height, g->width)};
+    r.in_cell = least(CELL, g->channels);
+    r.out_cell = least(CELL, g->out_channels);
+    r.in_cells = ceil_divide(g->channels, r.in_cell);
+    r.out_cells = ceil_divide(g->out_channels, r.out_cell);
+    r.chunks = least(r.tiles.count, ceil_divide(ENOUGH_TASKS, r.in_cells * r.out_cells));
+    r.chunk_floats = conv_forward_floats(g);
+    r.plane = winograd_odd_lines(TILES_MAX * CONV_BLOCK);
+    r.input_point = blocks_of(r.in_cell) * r.plane;
+    r.gradient_point = blocks_of(r.out_cell) * r.plane;
+    r.sums = (ptrdiff_t)WINOGRAD_POINTS * lanes_of(r.in_cell) * lanes_of(r.out_cell);
+    r.worker = CELL + WINOGRAD_POINTS * (r.input_point + r.gradient_point) + r.sums;
+    return r;
+}
+
+// One cell of dw.
+typedef struct Cell {
+    int channel, channels, lane, lanes; // the first and how many, on both sides
+} Cell;
+
+static void transform_gradient(const Run *r, const Cell *cell, int t0, int t1, const float *zeros,
+                               float *to) {
+    const ConvGeometry *g = r->g;
+    WinogradGradient tile = {
+        .channels = cell->lanes, .point = r->gradient_point, .plane = r->plane};
+    for (int t = t0; t < t1; t++) {
+        const WinogradPlace at = winograd_place(&r->tiles, t);
+        const float *image = r->dy + (ptrdiff_t)at.image * g->height * g->width * g->out_channels;
+        for (int i = 0; i < WINOGRAD_OUTPUTS; i++) {
+            for (int j = 0; j < WINOGRAD_OUTPUTS; j++) {
+                const bool inside = at.y + i < g->height && at.x + j < g->width;
+                const ptrdiff_t pixel = (ptrdiff_t)(at.y + i) * g->width + at.x + j;
+                tile.pixel[i][j] = inside ? image + pixel * g->out_channels + cell->lane : zeros;
+            }
+        }
+        tile.to = to + (ptrdiff_t)(t - t0) * CONV_BLOCK;
+        r->kernels->winograd->gradient(&tile);
+    }
+}
+
+// Calls for every panel and block of 16 channels of a cell; sums lie [panel][block][point][channel]
+// [lane].
+typedef struct Part {
+    int panel, width; // of lanes; the panel's place in dw is `panel`
+    int block, depth; // of channels
+    float *sums;
+} Part;
+
+static void multiply(const Run *r, const Cell *cell, const Part *part, int tiles,
+                     const float *input, const float *gradient, bool resume) {
+    const int units = part->width / CONV_BLOCK;
+    const int most = r->kernels->conv->weight_rows[units - 1];
+    const int count = ceil_divide(part->depth, most);
+    const ptrdiff_t first = (ptrdiff_t)part->panel * panel_lanes(r->kernels) - cell->lane;
+    WeightTile tile = {.gradient_plane = r->plane, .height = 1, .width = tiles, .resume = resume};
+    input += (part->block - cell->channel / CONV_BLOCK) * r->plane;
+    gradient += first / CONV_BLOCK * r->plane;
+    float *sums = part->sums;
+    for (int point = 0; point < WINOGRAD_POINTS; point++) {
+        tile.gradient = gradient;
+        for (int i = 0; i < count; i++) {
+            const int k = part->depth * i / count, rows = part->depth * (i + 1) / count - k;
+            tile.input = input + k;
+            tile.sum = sums + (ptrdiff_t)k * part->width;
+            r->kernels->conv->weight_tile[units - 1][rows - 1](&tile);
+        }
+        input += r->input_point;
+        gradient += r->gradient_point;
+        sums += part->depth * part->width;
+    }
+}
+
+// Puts a part's sums, transformed back, where conv_pack_forward() would put these weights.
+static void finish(const Run *r, const Part *part, float *partial) {
+    const ptrdiff_t lane = (ptrdiff_t)part->panel * panel_lanes(r->kernels);
+    const int count = part->depth * part->width;
+    r->kernels->winograd->weight_sums(
+        &(WinogradWeightSums){.from = part->sums,
+                              .point = count,
+                              .tap = count,
+                              .to = partial + lane * r->g->channels * TAPS +
+                                    (ptrdiff_t)part->block * CONV_BLOCK * TAPS * part->width,
+                              .count = count});
+}
+
+static void run_task(void *context, int task, int worker) {
+    const Run *r = context;
+    const ConvGeometry *g = r->g;
+    const int chunk = task % r->chunks, index = task / r->chunks;
+    Cell cell = {.channel = index % r->in_cells * r->in_cell,
+                 .lane = index / r->in_cells * r->out_cell};
+    cell.channels = least(r->in_cell, g->channels - cell.channel);
+    cell.lanes = least(r->out_cell, g->out_channels - cell.lane);
+    float *zeros = r->workspace + worker * r->worker;
+    float *input = zeros + CELL, *gradient = input + WINOGRAD_POINTS * r->input_point;
+    float *all_sums = gradient + WINOGRAD_POINTS * r->gradient_point;
+    memset(zeros, 0, CELL * sizeof(float));
+
+    const int begin = (int)((int64_t)r->tiles.count * chunk / r->chunks);
+    const int end = (int)((int64_t)r->tiles.count * (chunk + 1) / r->chunks);
+    const int blocks = ceil_divide(end - begin, TILES_MAX);
+    const int panel0 = cell.lane / panel_lanes(r->kernels);
+    const int panels = ceil_divide(cell.lanes, panel_lanes(r->kernels));
+    for (int i = 0; i < blocks; i++) {
+        const int t0 = begin + (int)((int64_t)(end - begin) * i / blocks);
+        const int t1 = begin + (int)((int64_t)(end - begin) * (i + 1) / blocks);
+        winograd_transform_input(&(WinogradSource){r->kernels, &r->tiles, r->x, g->channels,
+                                                   cell.channel, cell.channels},
+                                 t0, t1, zeros, r->input_point, r->plane, input);
+        transform_gradient(r, &cell, t0, t1, zeros, gradient);
+        Part part = {.sums = all_sums};
+        for (int p = 0; p < panels; p++) {
+            part.panel = panel0 + p;
+            part.width = panel_width(r->kernels, g->out_channels, part.panel);
+            for (int b = 0; b < blocks_of(cell.channels); b++) {
+                part.block = cell.channel / CONV_BLOCK + b;
+                part.depth = least(CONV_BLOCK, cell.channels - b * CONV_BLOCK);
+                multiply(r, &cell, &part, t1 - t0, input, gradient, i > 0);
+                if (i == blocks - 1) {
+                    finish(r, &part, r->partial + (size_t)chunk * r->chunk_floats);
+                }
+                part.sums += WINOGRAD_POINTS * part.depth * part.width;
+            }
+        }
+    }
+}
+
+size_t winograd_weights_bytes(const ConvGeometry *g, int threads) {
+    const Run r = plan_run(g);
+    // A smaller batch may have as many chunks.
+    const size_t chunks = (size_t)ceil_divide(ENOUGH_TASKS, r.in_cells * r.out_cells);
+    return ((size_t)threads * (size_t)r.worker + chunks * r.chunk_floats) * sizeof(float);
+}
+
+void winograd_weights_run(const ConvGeometry *g, const Kernels *kernels, const float *x,
+                          const float *dy, float *dw, void *workspace, Threads *threads) {
+    Run r = plan_run(g);
+    r.kernels = kernels;
+    r.x = x;
+    r.dy = dy;
+    r.workspace = workspace;
+    r.partial = r.workspace + threads_count(threads) * r.worker;
+    threads_run(threads, r.in_cells * r.out_cells * r.chunks, run_task, &r);
+    conv_weights_reduce(g, kernels, r.partial, r.chunk_floats, r.chunks, dw, threads);
+}
