@@ -358,7 +358,9 @@ typedef enum resnet_train_event {
     RESNET_TRAIN_START, // epochs, iterations known; resumed: iteration > 0
     RESNET_TRAIN_STEP,  // after each iteration
     RESNET_TRAIN_EPOCH, // after an epoch's evaluation
-    RESNET_TRAIN_NOTE, // `note`: one sentence on a change of regime (warm-up ended, lr divided …)
+    // `note`: one sentence on a change of regime (warm-up ended, lr divided …), or on what `init`
+    // did not have (auxiliary heads)
+    RESNET_TRAIN_NOTE,
     RESNET_TRAIN_DONE
 } resnet_train_event;
 

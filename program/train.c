@@ -26,7 +26,8 @@ static const Option options[] = {
     {OPTION_FLAG, "resume", NULL, PLACE(resume),
      "go on from DIR's checkpoint where there is one; the result has the same bits as without "
      "the interruption"},
-    {OPTION_TEXT, "init", "FILE", PLACE(init), "begin with these weights"},
+    {OPTION_TEXT, "init", "FILE", PLACE(init),
+     "begin with these weights; auxiliary heads (GoogLeNet) that they lack are drawn"},
     {OPTION_CHOICE, "shortcut", "A|B|C", PLACE(shortcut),
      "how shortcuts change dimensions (paper, section 3.3)"},
     {OPTION_CHOICE, "stride-in", "1x1|3x3", PLACE(stride_in),

@@ -100,3 +100,16 @@ ParamId graph_find_param(const Graph *graph, const char *name) {
     }
     return PARAM_NONE;
 }
+
+static bool same_place(const Param *a, const Param *b) {
+    return strcmp(a->name, b->name) == 0 && a->role == b->role && a->offset == b->offset &&
+           a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
+}
+
+bool graph_begins_with(const Graph *graph, const Graph *part) {
+    bool same = part->param_count <= graph->param_count;
+    for (ParamId p = 0; p < part->param_count && same; p++) {
+        same = same_place(&graph->params[p], &part->params[p]);
+    }
+    return same;
+}

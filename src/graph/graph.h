@@ -203,5 +203,8 @@ void graph_set_output(Graph *graph, NodeId logits);
 Shape graph_shape(const Graph *graph, NodeId node);
 // The parameter of that name; PARAM_NONE when there is none.
 ParamId graph_find_param(const Graph *graph, const char *name);
+// Whether the first parameters of `graph` are all those of `part`, by name, extents and offset:
+// blocks laid out for `graph` then serve both.
+bool graph_begins_with(const Graph *graph, const Graph *part);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/checkpoint.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -33,12 +34,12 @@ static bool all_finite(const float *values, size_t count) {
     return true;
 }
 
-static Status check_finite(const ModelFile *model, int64_t iteration) {
-    for (int32_t p = 0; p < model->graph->param_count; p++) {
-        const Param *param = &model->graph->params[p];
-        bool good = all_finite(parameters_values(model->parameters, param), param->elements) &&
+static Status check_finite(const Graph *graph, const Parameters *parameters, int64_t iteration) {
+    for (int32_t p = 0; p < graph->param_count; p++) {
+        const Param *param = &graph->params[p];
+        bool good = all_finite(parameters_values(parameters, param), param->elements) &&
                     (param_is_running(param->role) ||
-                     all_finite(param_momentum(model->parameters, param), param->elements));
+                     all_finite(param_momentum(parameters, param), param->elements));
         if (!good) {
             return status_fail(STATUS_FAILED,
                                "%s is not finite after iteration %" PRId64
@@ -63,27 +64,37 @@ static void add_state(Entries *entries, const RecipeField fields[RECIPE_FIELDS],
     }
 }
 
-static void add_momentum(Entries *entries, const ModelFile *model) {
-    for (int32_t p = 0; p < model->graph->param_count; p++) {
-        const Param *param = &model->graph->params[p];
+static void add_param(Entries *entries, const char *prefix, const Param *param,
+                      const float *values) {
+    char name[512];
+    snprintf(name, sizeof name, "%s%s", prefix, param->name);
+    entries_add_tensor(entries, name, param->rank, param->dims, values);
+}
+
+// What the model's own entries lack of the parameters and their momentum.
+static void add_training(Entries *entries, const ModelFile *model, const Graph *graph) {
+    for (int32_t p = model->graph->param_count; p < graph->param_count; p++) {
+        const Param *param = &graph->params[p];
+        add_param(entries, TRAINING_PREFIX, param, parameters_values(model->parameters, param));
+    }
+    for (int32_t p = 0; p < graph->param_count; p++) {
+        const Param *param = &graph->params[p];
         if (!param_is_running(param->role)) {
-            char name[512];
-            snprintf(name, sizeof name, MOMENTUM_PREFIX "%s", param->name);
-            entries_add_tensor(entries, name, param->rank, param->dims,
-                               param_momentum(model->parameters, param));
+            add_param(entries, MOMENTUM_PREFIX, param, param_momentum(model->parameters, param));
         }
     }
 }
 
-Status checkpoint_save(const char *path, const ModelFile *model,
+Status checkpoint_save(const char *path, const ModelFile *model, const Graph *graph,
                        const RecipeField fields[RECIPE_FIELDS], const TrainState *state) {
-    TRY(check_finite(model, state->iteration));
+    assert(graph_begins_with(graph, model->graph));
+    TRY(check_finite(graph, model->parameters, state->iteration));
     Entries entries;
-    TRY(entries_create(model_entries_tensors(model) + model->graph->param_count,
+    TRY(entries_create(model_entries_tensors(model) + 2 * graph->param_count,
                        MODEL_ENTRIES_METADATA + STATE_METADATA + RECIPE_FIELDS, &entries));
     Status status = model_entries_add(model, &entries);
     if (status == STATUS_OK) {
-        add_momentum(&entries, model);
+        add_training(&entries, model, graph);
         add_state(&entries, fields, state);
         status = entries_write(&entries, path);
     }
@@ -141,10 +152,11 @@ static Status read_state(const TensorFile *open, const char *path, TrainState *s
     return STATUS_OK;
 }
 
-static Status read_parameters(const TensorFile *open, ModelFile *model) {
-    for (int32_t p = 0; p < model->graph->param_count; p++) {
-        const Param *param = &model->graph->params[p];
-        TRY(entries_read_param(open, "", param, parameters_values(model->parameters, param)));
+static Status read_parameters(const TensorFile *open, const ModelFile *model, const Graph *graph) {
+    for (int32_t p = 0; p < graph->param_count; p++) {
+        const Param *param = &graph->params[p];
+        const char *prefix = p < model->graph->param_count ? "" : TRAINING_PREFIX;
+        TRY(entries_read_param(open, prefix, param, parameters_values(model->parameters, param)));
         if (!param_is_running(param->role)) {
             TRY(entries_read_param(open, MOMENTUM_PREFIX, param,
                                    param_momentum(model->parameters, param)));
@@ -153,8 +165,8 @@ static Status read_parameters(const TensorFile *open, ModelFile *model) {
     return STATUS_OK;
 }
 
-static Status load(const TensorFile *open, const char *path, ModelFile *model,
-                   const RecipeField fields[RECIPE_FIELDS], TrainState *state) {
+static Status load(const TensorFile *open, const char *path, const ModelFile *model,
+                   const Graph *graph, const RecipeField fields[RECIPE_FIELDS], TrainState *state) {
     ModelFile *described = NULL;
     TRY(model_entries_read(open, path, &described));
     model_file_destroy(described);
@@ -166,16 +178,18 @@ static Status load(const TensorFile *open, const char *path, ModelFile *model,
     }
     TRY(compare_fields(open, path, fields));
     TRY(read_state(open, path, state));
-    return read_parameters(open, model) == STATUS_OK ? STATUS_OK
-                                                     : status_context(STATUS_FAILED, "%s", path);
+    return read_parameters(open, model, graph) == STATUS_OK
+               ? STATUS_OK
+               : status_context(STATUS_FAILED, "%s", path);
 }
 
-Status checkpoint_load(const char *path, ModelFile *model, const RecipeField fields[RECIPE_FIELDS],
-                       TrainState *state) {
+Status checkpoint_load(const char *path, const ModelFile *model, const Graph *graph,
+                       const RecipeField fields[RECIPE_FIELDS], TrainState *state) {
+    assert(graph_begins_with(graph, model->graph));
     *state = (TrainState){0};
     TensorFile *open = NULL;
     TRY(tensor_file_open(path, &open));
-    Status status = load(open, path, model, fields, state);
+    Status status = load(open, path, model, graph, fields, state);
     tensor_file_close(open);
     return status;
 }

@@ -3,9 +3,11 @@
 // goes on as if it had never stopped. It holds nothing that differs between equal runs (no times,
 // paths or numbers of threads): equal trainings have equal bytes.
 //
-// Besides a model's own entries: tensors "momentum.PARAM", metadata "train.iteration",
-// "train.complete" (0, 1), "train.epoch.loss" (the bits of a double), "train.epoch.correct",
-// "train.epoch.samples", and "train.option.NAME" for each field of the recipe.
+// Besides a model's own entries: tensors "training.PARAM" for the parameters that the network has
+// in training alone (auxiliary heads), "momentum.PARAM" for all of them, metadata
+// "train.iteration", "train.complete" (0, 1), "train.epoch.loss" (the bits of a double),
+// "train.epoch.correct", "train.epoch.samples", and "train.option.NAME" for each field of the
+// recipe.
 #ifndef RESNET_TRAIN_CHECKPOINT_H
 #define RESNET_TRAIN_CHECKPOINT_H
 
@@ -29,14 +31,15 @@ typedef struct TrainState {
     EpochSums sums;
 } TrainState;
 
-// `model` with training parameters. Refuses to save what is not finite, with the parameter's name,
-// so that the last good checkpoint stays.
-Status checkpoint_save(const char *path, const ModelFile *model,
+// `model` has training parameters, laid out for `graph`: its own with a loss, which begins with it.
+// Refuses to save what is not finite, with the parameter's name, so that the last good checkpoint
+// stays.
+Status checkpoint_save(const char *path, const ModelFile *model, const Graph *graph,
                        const RecipeField fields[RECIPE_FIELDS], const TrainState *state);
 
-// Fills the model's parameters and the state. STATUS_USAGE with the option's name, its old and its
-// new value when the fields are not the same.
-Status checkpoint_load(const char *path, ModelFile *model, const RecipeField fields[RECIPE_FIELDS],
-                       TrainState *state);
+// Fills such parameters and the state. STATUS_USAGE with the option's name, its old and its new
+// value when the fields are not the same.
+Status checkpoint_load(const char *path, const ModelFile *model, const Graph *graph,
+                       const RecipeField fields[RECIPE_FIELDS], TrainState *state);
 
 #endif

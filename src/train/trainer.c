@@ -103,17 +103,17 @@ static Status write_line(Run *run, bool test) {
 }
 
 static Status write_gradients(Run *run) {
-    const ModelFile *model = run->training.model;
-    return metrics_write_gradients(run->metrics, model->graph, model->parameters, run_epoch(run),
-                                   run->training.state.iteration);
+    const Training *training = &run->training;
+    return metrics_write_gradients(run->metrics, training->graph, training->model->parameters,
+                                   run_epoch(run), training->state.iteration);
 }
 
 // ---- saving and stopping ------------------------------------------------------------------------
 
 static Status save(Run *run) {
     const Training *training = &run->training;
-    TRY(checkpoint_save(training->checkpoint_path, training->model, training->fields,
-                        &training->state));
+    TRY(checkpoint_save(training->checkpoint_path, training->model, training->graph,
+                        training->fields, &training->state));
     run->saved = clock_seconds();
     return STATUS_OK;
 }
@@ -204,6 +204,13 @@ static Status run_steps(Run *run) {
     run->saved = clock_seconds();
     training_seek(training);
     tell(run, TRAIN_START, NULL);
+    if (!training->heads) {
+        char note[256];
+        snprintf(note, sizeof note,
+                 "%.160s: has no auxiliary heads that fit, so they begin as drawn by the seed",
+                 run->options->init);
+        tell(run, TRAIN_NOTE, note);
+    }
     while (training->state.iteration < training->recipe.schedule.iterations) {
         TRY(step(run));
         if (training->state.iteration < training->recipe.schedule.iterations) {

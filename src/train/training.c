@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/training.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cpu.h"
 #include "base/files.h"
+#include "train/init_file.h"
 #include "train/memory.h"
 
 static Status copy_path(const char *directory, const char *name, char **out) {
@@ -47,39 +49,14 @@ static Status read_model_options(const Training *training, ModelOptions *out) {
     return stride_in_read(options->stride_in, &out->stride_in);
 }
 
-static bool same_shape(const Param *a, const Param *b) {
-    return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
-}
-
-static Status copy_parameters(const char *path, const ModelFile *from, ModelFile *to) {
-    for (int32_t p = 0; p < to->graph->param_count; p++) {
-        const Param *param = &to->graph->params[p];
-        ParamId id = graph_find_param(from->graph, param->name);
-        const Param *source = id == PARAM_NONE ? NULL : &from->graph->params[id];
-        if (source == NULL || !same_shape(source, param)) {
-            return status_fail(STATUS_FAILED,
-                               "%s: holds %s for %d classes, whose %s is %s, so %s for %d classes "
-                               "cannot begin with it",
-                               path, from->name, from->options.classes, param->name,
-                               source == NULL ? "missing" : "of another shape", to->name,
-                               to->options.classes);
-        }
-        memcpy(parameters_values(to->parameters, param),
-               parameters_values(from->parameters, source), param->elements * sizeof(float));
-    }
-    if (from->graph->param_count != to->graph->param_count) {
-        return status_fail(STATUS_FAILED, "%s: holds %s, which has more parameters than %s", path,
-                           from->name, to->name);
-    }
-    return STATUS_OK;
-}
-
 static Status fill_parameters(Training *training) {
     const TrainOptions *options = training->options;
-    ModelFile *model = training->model;
-    TRY(parameters_create(model->graph, sizeof(float), true, &model->parameters));
+    const ModelFile *model = training->model;
+    const Graph *graph = training->graph;
+    training->heads = true;
     if (training->resumed) {
-        TRY(checkpoint_load(training->checkpoint_path, model, training->fields, &training->state));
+        TRY(checkpoint_load(training->checkpoint_path, model, graph, training->fields,
+                            &training->state));
         int64_t iterations = training->recipe.schedule.iterations;
         return training->state.iteration <= iterations
                    ? STATUS_OK
@@ -87,15 +64,12 @@ static Status fill_parameters(Training *training) {
                                  training->checkpoint_path, (long long)training->state.iteration,
                                  (long long)iterations);
     }
-    if (options->init == NULL) {
-        parameters_init(model->parameters, model->graph, options->seed);
-        return STATUS_OK;
+    // What is for training alone may not be in the file.
+    if (options->init == NULL || graph->param_count > model->graph->param_count) {
+        parameters_init(model->parameters, graph, options->seed);
     }
-    ModelFile *init = NULL;
-    TRY(model_file_load(options->init, NULL, &init));
-    Status status = copy_parameters(options->init, init, model);
-    model_file_destroy(init);
-    return status;
+    return options->init == NULL ? STATUS_OK
+                                 : init_file_read(options->init, model, graph, &training->heads);
 }
 
 static Status make_model(Training *training) {
@@ -111,14 +85,9 @@ static Status make_model(Training *training) {
                      memory_available()));
     model.loss = true;
     TRY(model_build(options->model, &model, &training->graph));
-    if (training->graph->trainable_elements != training->model->graph->trainable_elements) {
-        // Parameters, optimizer and checkpoints are laid out for the net that is run, without
-        // heads.
-        return status_fail(STATUS_USAGE,
-                           "%s has auxiliary heads in training, which checkpoints cannot hold; "
-                           "its weights can be evaluated, but not trained here",
-                           options->model);
-    }
+    // What is for training alone comes last, so both networks run on the same blocks.
+    assert(graph_begins_with(training->graph, training->model->graph));
+    TRY(parameters_create(training->graph, sizeof(float), true, &training->model->parameters));
     return fill_parameters(training);
 }
 
@@ -169,7 +138,7 @@ static Status open_all(Training *training) {
     TRY(make_model(training));
     TRY(make_networks(training));
     TRY(make_loaders(training));
-    const Graph *graph = training->model->graph;
+    const Graph *graph = training->graph;
     TRY(optimizer_create(graph, &recipe->optimizer, &training->optimizer));
     int shards = (recipe->batch + recipe->shard - 1) / recipe->shard;
     return shards_create(graph->trainable_elements, shards, training->threads, &training->shards);

@@ -20,8 +20,8 @@ typedef struct Training {
     RecipeField fields[RECIPE_FIELDS];
     TrainData data;
     Threads *threads;
-    ModelFile *model; // its parameters are training ones, shared by both networks
-    Graph *graph;     // the model's, with a loss
+    Graph *graph;     // the model's, with a loss and what else is for training alone (heads)
+    ModelFile *model; // its parameters are those of `graph`, shared by both networks
     Network *network; // trains a shard at a time
     Network *tester;  // evaluates
     Loader *loader, *test_loader;
@@ -30,6 +30,7 @@ typedef struct Training {
     Shards *shards;
     char *checkpoint_path, *model_path;
     bool resumed;
+    bool heads; // false: what is for training alone was not in options->init and was drawn
     TrainState state;
 } Training;
 

@@ -135,6 +135,7 @@ Spare layout_spare(Layout layout, const char *name) {
     };
     if (layout == LAYOUT_OWN) {
         return begins(name, "momentum.")     ? SPARE_OPTIMIZER
+               : begins(name, "training.")   ? SPARE_HEAD
                : begins(name, "preprocess.") ? SPARE_COUNTER
                                              : SPARE_NONE;
     }

@@ -258,6 +258,7 @@ static Status read_preprocess(const TensorFile *open, ModelFile *file) {
 
 static bool is_known(const Graph *graph, const char *name) {
     return strncmp(name, MOMENTUM_PREFIX, strlen(MOMENTUM_PREFIX)) == 0 ||
+           strncmp(name, TRAINING_PREFIX, strlen(TRAINING_PREFIX)) == 0 ||
            strncmp(name, "preprocess.", strlen("preprocess.")) == 0 ||
            graph_find_param(graph, name) != PARAM_NONE;
 }

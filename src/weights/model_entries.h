@@ -6,7 +6,10 @@
 #include "weights/entries.h"
 #include "weights/model_file.h"
 
+// What a checkpoint adds to a model, and a reader of models passes over: momentum, and parameters
+// that the network has in training alone.
 #define MOMENTUM_PREFIX "momentum."
+#define TRAINING_PREFIX "training."
 
 // Room for `entries_create` to hold a model's own entries.
 int model_entries_tensors(const ModelFile *file);

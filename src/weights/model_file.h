@@ -24,7 +24,8 @@ typedef struct ModelFile {
     char *name;             // "resnet20"
     ModelOptions options;   // classes, input and shortcut as the graph has them, never defaults
     Graph *graph;           // plain, without a loss
-    Parameters *parameters; // float, values and running only; NULL until initialised or loaded
+    Parameters *parameters; // float, values and running only; NULL until initialised or loaded;
+                            // a training's are laid out for the graph with a loss
     char **class_names;     // [options.classes], or NULL
     bool has_preprocess;
     Preprocess preprocess;
@@ -53,9 +54,9 @@ typedef struct LoadOptions {
 
 // Reads a file that model_file_save() wrote, or any other file of tensors that weights_identify()
 // recognises. Every parameter must be there with its shape, finite or not; other tensors of ours
-// are refused unless named "momentum.*" or "preprocess.*". Only ours carry a preprocessing. options
-// NULL: all zeros. The sentence names the file and the tensor; STATUS_USAGE where the options
-// are wrong for any file.
+// are refused unless named "momentum.*", "training.*" or "preprocess.*". Only ours carry a
+// preprocessing. options NULL: all zeros. The sentence names the file and the tensor; STATUS_USAGE
+// where the options are wrong for any file.
 Status model_file_load(const char *path, const LoadOptions *options, ModelFile **out);
 Status model_file_save(const ModelFile *file, const char *path);
 

@@ -252,6 +252,19 @@ done
 [ "$(hash_of "$T/init-own/model.safetensors")" = "$(hash_of "$T/init-foreign/model.safetensors")" ] ||
     fail '--init: a foreign file begins another training'
 
+# ---- auxiliary heads: in the checkpoint of a training, and in nothing that is read as a model ----
+run train --model googlenet --data "$data" --out "$T/heads" --batch 16 --iterations 1 --lr 0.01
+[ "$code" = 0 ] || fail 'expected exit code 0'
+run inspect "$T/heads/checkpoint.safetensors"
+[ "$code" = 0 ] || fail 'expected exit code 0'
+expect_line '^model +googlenet, shortcut none, 10 classes$'
+expect_line '18 tensors of auxiliary classifiers, for training only, are left out'
+run convert "$T/heads/checkpoint.safetensors" "$T/heads/converted.safetensors"
+[ "$code" = 0 ] || fail 'expected exit code 0'
+[ "$(hash_of "$T/heads/converted.safetensors")" = "$(hash_of "$T/heads/model.safetensors")" ] ||
+    fail 'convert: the checkpoint is another model'
+if grep -qa 'aux[12]' "$T/heads/model.safetensors"; then fail 'the model has heads'; fi
+
 # ---- summary ----
 run summary "$foreign" --json
 expect_like 0 '{"model":"resnet20","shortcut":"A","input":[[]3,32,32[]],"classes":10,*"parameters":269722,*' ''

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -137,14 +138,36 @@ static void loss_leaves_parameters_in_their_places(void **state) {
     for (int index = 0; (info = model_info(index)) != NULL; index++) {
         ModelOptions options = {.loss = true};
         Graph *without = build(info->name, NULL), *with = build(info->name, &options);
-        assert_true(with->param_count >= without->param_count);
-        for (ParamId p = 0; p < without->param_count; p++) {
-            assert_string_equal(with->params[p].name, without->params[p].name);
-            assert_int_equal(with->params[p].offset, without->params[p].offset);
-        }
+        assert_true(graph_begins_with(with, without));
+        assert_true(with->trainable_elements >= without->trainable_elements);
+        assert_int_equal(graph_begins_with(without, with),
+                         with->param_count == without->param_count);
         graph_destroy(without);
         graph_destroy(with);
     }
+}
+
+// Other names, other extents and other places each make another network.
+static void networks_begin_with_themselves(void **state) {
+    (void)state;
+    ModelOptions options = {.classes = 7};
+    Graph *graph = build("plain20", NULL), *deeper = build("plain32", NULL);
+    Graph *other = build("plain20", &options);
+    assert_true(graph_begins_with(graph, graph));
+    assert_false(graph_begins_with(deeper, graph));
+    assert_false(graph_begins_with(other, graph));
+    size_t bytes = (size_t)graph->param_count * sizeof(Param);
+    Graph shifted = *graph;
+    shifted.params = malloc(bytes);
+    assert_non_null(shifted.params);
+    memcpy(shifted.params, graph->params, bytes);
+    assert_true(graph_begins_with(&shifted, graph));
+    shifted.params[graph->param_count - 1].offset += PARAM_ALIGNMENT;
+    assert_false(graph_begins_with(&shifted, graph));
+    free(shifted.params);
+    graph_destroy(graph);
+    graph_destroy(deeper);
+    graph_destroy(other);
 }
 
 // Poolings to a fixed size stand only where images of another size need them.
@@ -198,6 +221,7 @@ int main(void) {
         cmocka_unit_test(neighbours_have_their_own_names),
         cmocka_unit_test(googlenet_has_auxiliary_heads),
         cmocka_unit_test(loss_leaves_parameters_in_their_places),
+        cmocka_unit_test(networks_begin_with_themselves),
         cmocka_unit_test(images_of_other_sizes_are_pooled),
         cmocka_unit_test(options_without_meaning_are_refused),
     };
