@@ -4,7 +4,8 @@
 // same source in double, and cpu.
 //
 // Activations are [batch][height][width][channels]; parameters as the checkpoint has them. Element
-// type is the backend's: `element_size` bytes, float or double. Attributes stay float.
+// type is the backend's: `element_size` bytes, float or double. Attributes stay float. Values of
+// nodes that say so are bytes (int8.h), the same ones in every backend.
 //
 // Exactness: results depend on the call's arguments only, not on the number of threads, and for the
 // cpu backend not on the instruction set among those with FMA.
@@ -22,6 +23,7 @@ typedef enum Phase {
 // One node's run. Pointers are NULL where the node has no such thing.
 typedef struct Call {
     const Node *node;
+    const Node *input_node[NODE_INPUTS]; // NULL: an input of floats of that shape
     Shape input_shape[NODE_INPUTS];
     int batch; // samples in this call
     Phase phase;

@@ -193,28 +193,18 @@ static bool copy_node_names(Arena *arena, Node *node) {
 }
 
 // Copies what the result keeps of the old graph, names included; false when memory is out.
-static bool copy_names(Fusion *fusion) {
-    const Graph *graph = fusion->graph;
-    Graph *result = fusion->result;
+static bool copy_names(const Graph *graph, Graph *result) {
     bool copied = true;
     for (NodeId i = 0; i < result->node_count && copied; i++) {
         copied = copy_node_names(result->arena, &result->nodes[i]);
     }
-    for (ParamId p = 0; p < graph->param_count && copied; p++) {
-        result->params[p] = graph->params[p];
-        copied = copy_name(result->arena, &result->params[p].name);
-    }
-    result->param_count = graph->param_count;
-    result->trainable_elements = graph->trainable_elements;
-    result->running_elements = graph->running_elements;
-    result->model = graph->model;
-    return copied && (result->model == NULL || copy_name(result->arena, &result->model));
+    return copied && graph_copy_params(result, graph);
 }
 
 // Takes the lists, which live in `scratch`, and the new graph's arrays; false: memory is out.
 static bool fusion_allocate(Fusion *fusion, Arena *scratch) {
     const Graph *graph = fusion->graph;
-    size_t nodes = (size_t)graph->node_count, params = (size_t)graph->param_count;
+    size_t nodes = (size_t)graph->node_count;
     fusion->alive = arena_alloc(scratch, nodes * sizeof *fusion->alive);
     fusion->source = arena_alloc(scratch, nodes * sizeof *fusion->source);
     fusion->readers = arena_alloc(scratch, nodes * sizeof *fusion->readers);
@@ -224,12 +214,10 @@ static bool fusion_allocate(Fusion *fusion, Arena *scratch) {
     fusion->moved = arena_alloc(scratch, nodes * sizeof *fusion->moved);
     Graph *result = fusion->result;
     result->nodes = arena_alloc(result->arena, nodes * sizeof *result->nodes);
-    result->params = arena_alloc(result->arena, params * sizeof *result->params);
     result->node_capacity = graph->node_count;
-    result->param_capacity = graph->param_count;
     return fusion->alive != NULL && fusion->source != NULL && fusion->readers != NULL &&
            fusion->tail != NULL && fusion->head != NULL && fusion->fused != NULL &&
-           fusion->moved != NULL && result->nodes != NULL && result->params != NULL;
+           fusion->moved != NULL && result->nodes != NULL;
 }
 
 Status graph_fuse(const Graph *graph, FuseFor purpose, Graph **out) {
@@ -243,7 +231,7 @@ Status graph_fuse(const Graph *graph, FuseFor purpose, Graph **out) {
         find_readers(&fusion);
         find_groups(&fusion);
         emit_nodes(&fusion);
-        done = copy_names(&fusion);
+        done = copy_names(graph, fusion.result);
     }
     arena_destroy(scratch);
     if (!done) {

@@ -12,6 +12,14 @@ size_t shape_elements(Shape shape) {
     return (size_t)shape.channels * (size_t)shape.height * (size_t)shape.width;
 }
 
+size_t shape_byte_pixel(Shape shape) { return ((size_t)shape.channels + 3) / 4 * 4; }
+
+size_t node_elements(const Node *node) {
+    const Shape shape = node->shape;
+    return node->bytes ? (size_t)shape.height * (size_t)shape.width * shape_byte_pixel(shape) / 4
+                       : shape_elements(shape);
+}
+
 bool param_is_running(ParamRole role) {
     return role == PARAM_RUNNING_MEAN || role == PARAM_RUNNING_VARIANCE;
 }
@@ -90,6 +98,25 @@ void graph_set_output(Graph *graph, NodeId logits) {
 
 Shape graph_shape(const Graph *graph, NodeId node) {
     return node == NODE_NONE ? (Shape){0, 0, 0} : graph->nodes[node].shape;
+}
+
+static bool copy_name(Arena *arena, const char **name) {
+    *name = arena_format(arena, "%s", *name);
+    return *name != NULL;
+}
+
+bool graph_copy_params(Graph *to, const Graph *from) {
+    to->params = arena_alloc(to->arena, (size_t)from->param_count * sizeof *to->params);
+    bool copied = to->params != NULL;
+    for (ParamId p = 0; p < from->param_count && copied; p++) {
+        to->params[p] = from->params[p];
+        copied = copy_name(to->arena, &to->params[p].name);
+    }
+    to->param_count = to->param_capacity = from->param_count;
+    to->trainable_elements = from->trainable_elements;
+    to->running_elements = from->running_elements;
+    to->model = from->model;
+    return copied && (to->model == NULL || copy_name(to->arena, &to->model));
 }
 
 ParamId graph_find_param(const Graph *graph, const char *name) {

@@ -41,6 +41,11 @@ typedef struct Shape {
 // channels * height * width.
 size_t shape_elements(Shape shape);
 
+// Values held as bytes have their channels padded to a multiple of 4 in each pixel, so that a pixel
+// is a whole number of 4-byte elements; what the padding holds is anything. Bytes from one pixel to
+// the next:
+size_t shape_byte_pixel(Shape shape);
+
 // The closed set of operations; op.h has a row for each.
 typedef enum OpKind {
     OP_INPUT,
@@ -57,7 +62,9 @@ typedef enum OpKind {
     OP_LINEAR,       // weight [out, channels*height*width] in the checkpoint's order (c, y, x)
     OP_PAD_SHORTCUT, // option A: every stride-th pixel, zero channels added, half on each side
     OP_DROPOUT,
-    OP_LRN,          // AlexNet's local response normalisation across channels
+    OP_LRN,        // AlexNet's local response normalisation across channels
+    OP_QUANTIZE,   // float -> bytes (by graph_quantize() only, as is all that has to do with bytes)
+    OP_DEQUANTIZE, // bytes -> float
     OP_SOFTMAX_LOSS, // cross-entropy of each sample with its label; output {1, 1, 1}
     OP_COUNT
 } OpKind;
@@ -118,6 +125,11 @@ typedef struct Node {
     bool relu;
     bool folded_norm; // convolution only: params 2…5 are the norm's, folded into the weights
     float folded_epsilon;
+    // What quantisation adds: the output is held as bytes, value = scale * (byte - zero), where
+    // zero is 0 (no value is below 0) or 128.
+    bool bytes;
+    float scale;
+    int32_t zero;
     // By kind: conv {weight, bias, then folded: scale, shift, mean, variance};
     // norm {scale, shift, mean, variance}; linear {weight, bias}. PARAM_NONE where absent.
     ParamId param[NODE_PARAMS];
@@ -145,6 +157,9 @@ typedef struct Param {
     // How a fresh network fills it: init_value + init_deviation * normal.
     float init_value, init_deviation;
 } Param;
+
+// Elements of memory that one sample of the node's value takes: a float each, or four bytes.
+size_t node_elements(const Node *node);
 
 // Whether a parameter lives in the block of running statistics, which has no gradient.
 bool param_is_running(ParamRole role);
@@ -201,6 +216,9 @@ NodeId graph_softmax_loss(Graph *graph, NodeId logits, LossAttr attr, const char
 void graph_set_output(Graph *graph, NodeId logits);
 // The shape of a node; zeros for NODE_NONE.
 Shape graph_shape(const Graph *graph, NodeId node);
+// Copies all parameters, with their names, and the model's name to an empty graph, for passes that
+// rewrite nodes; false when memory is out.
+bool graph_copy_params(Graph *to, const Graph *from);
 // The parameter of that name; PARAM_NONE when there is none.
 ParamId graph_find_param(const Graph *graph, const char *name);
 // Whether the first parameters of `graph` are all those of `part`, by name, extents and offset:

@@ -76,6 +76,8 @@ static const OpRow ROWS[OP_COUNT] = {
     [OP_PAD_SHORTCUT] = {.name = "pad_shortcut", .infer = op_infer_pad_shortcut},
     [OP_DROPOUT] = {.name = "dropout", .infer = op_infer_dropout, .in_place = true},
     [OP_LRN] = {.name = "lrn", .infer = op_infer_lrn, .backward_reads = READS_INPUT | READS_OUTPUT},
+    [OP_QUANTIZE] = {.name = "quantize", .infer = op_infer_same},
+    [OP_DEQUANTIZE] = {.name = "dequantize", .infer = op_infer_same},
     [OP_SOFTMAX_LOSS] = {.name = "softmax_loss",
                          .infer = op_infer_softmax_loss,
                          .saved = softmax_loss_saved,

@@ -112,7 +112,7 @@ static int32_t piece_share(Planner *planner, int32_t piece, int32_t last) {
 }
 
 static size_t value_elements(const Planner *planner, NodeId id) {
-    return planner->batch * shape_elements(planner->graph->nodes[id].shape);
+    return planner->batch * node_elements(&planner->graph->nodes[id]);
 }
 
 static void add_values(Planner *planner) {

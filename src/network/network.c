@@ -48,12 +48,18 @@ static Status network_layout(Network *network, const Graph *graph, const Network
     network->batch = options->batch;
     network->phase = options->phase;
     network->keep_values = options->keep_values;
-    network->graph = graph;
     bool training = options->phase == PHASE_TRAINING;
     if (options->fuse) {
         TRY(graph_fuse(graph, training ? FUSE_FOR_TRAINING : FUSE_FOR_INFERENCE, &network->fused));
-        network->graph = network->fused;
     }
+    if (options->quantization != NULL) {
+        assert(options->fuse && !training);
+        Graph *fused = network->fused;
+        Status status = graph_quantize(fused, options->quantization, &network->fused);
+        graph_destroy(fused);
+        TRY(status);
+    }
+    network->graph = network->fused != NULL ? network->fused : graph;
     network->arena = arena_create();
     if (network->arena == NULL) {
         return status_fail(STATUS_FAILED, "cannot get memory for the plan");
@@ -102,6 +108,7 @@ static void call_init(Network *network, NodeId id, void *prepared) {
         .threads = network->threads,
     };
     for (int k = 0; k < NODE_INPUTS && node->input[k] != NODE_NONE; k++) {
+        call->input_node[k] = &graph->nodes[node->input[k]];
         call->input_shape[k] = graph->nodes[node->input[k]].shape;
         call->input[k] = planned_at(network, plan->value[node->input[k]]);
     }
@@ -308,7 +315,7 @@ const char *network_find_nonfinite(Network *network, const PassOptions *pass) {
         const Node *node = &network->graph->nodes[i];
         forward_node(network, i, pass);
         const void *values = planned_at(network, network->plan->value[i]);
-        size_t elements = shape_elements(node->shape) * (size_t)pass->count;
+        size_t elements = node->bytes ? 0 : shape_elements(node->shape) * (size_t)pass->count;
         for (size_t e = 0; e < elements; e++) {
             if (!isfinite(element_at(network, values, e))) {
                 found = node->name;

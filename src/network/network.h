@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "graph/graph.h"
+#include "graph/quantize.h"
 
 // The parameters of one graph in four blocks with the same offsets (Param.offset), so that the
 // update, a checkpoint and an all-reduce are each one loop over one array:
@@ -42,7 +43,10 @@ typedef struct NetworkOptions {
     Threads *threads; // NULL: the caller's thread only
     int batch;        // most samples in one pass
     Phase phase;
-    bool fuse;        // run the fused form of the graph
+    bool fuse; // run the fused form of the graph
+    // Inference of the fused form only: which of its values are bytes. NULL: none. Read when the
+    // network is made.
+    const Quantization *quantization;
     bool keep_values; // every node's output stays readable after forward (more memory)
 } NetworkOptions;
 
@@ -84,7 +88,8 @@ const void *network_output(const Network *network);
 // The weighted sum of all losses of sample i (0 … count-1), in double.
 double network_loss(const Network *network, int sample);
 // A node's output by name, NULL when there is no such node in the (fused) graph or its value is not
-// kept; its shape in *shape. The graph that runs: network_graph().
+// kept; its shape in *shape. The graph that runs: network_graph(). Of a node whose value is bytes,
+// these (shape_byte_pixel()).
 const void *network_value(const Network *network, const char *node, Shape *shape);
 const Graph *network_graph(const Network *network);
 // How the backend computes a node, where it has a choice; else NULL.
