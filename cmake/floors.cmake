@@ -38,9 +38,10 @@ endforeach()
 
 # The kernels: one source, compiled once for each instruction set. Contraction is on here alone
 # (-std=c17 switches it off in GCC, which would leave no FMA). A new instruction set is two lines.
-file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/backend/cpu/kernels/*.c)
-function(resnet_kernels isa)
+# A set that differs in the kernels on bytes alone takes the others' (kernels.c).
+function(resnet_kernels isa files)
   set(target kernels_${isa})
+  file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/backend/cpu/kernels/${files}.c)
   add_library(${target} OBJECT ${kernels})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_compile_definitions(${target} PRIVATE KERNELS_ISA=${isa})
@@ -48,13 +49,14 @@ function(resnet_kernels isa)
   set_property(GLOBAL APPEND PROPERTY RESNET_FLOORS ${target})
 endfunction()
 
-resnet_kernels(portable)
+resnet_kernels(portable *)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  resnet_kernels(avx2 -mavx2 -mfma -mbmi2)
-  resnet_kernels(avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mbmi2
-                 -mprefer-vector-width=512)
+  set(avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mbmi2 -mprefer-vector-width=512)
+  resnet_kernels(avx2 * -mavx2 -mfma -mbmi2)
+  resnet_kernels(avx512 * ${avx512})
+  resnet_kernels(avx512vnni int8_* ${avx512} -mavx512vnni)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
-  resnet_kernels(neon)
+  resnet_kernels(neon *)
 endif()
 
 get_property(RESNET_FLOORS GLOBAL PROPERTY RESNET_FLOORS)

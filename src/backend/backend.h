@@ -56,6 +56,11 @@ typedef struct Call {
     Threads *threads;
 } Call;
 
+// Whether input k is bytes.
+static inline bool call_reads_bytes(const Call *call, int k) {
+    return call->input_node[k] != NULL && call->input_node[k]->bytes;
+}
+
 typedef struct Backend {
     const char *name;    // "reference", "reference double", "cpu avx512"
     size_t element_size; // 4 or 8

@@ -13,6 +13,7 @@ static const char *const isa_names[ISA_COUNT] = {
     [ISA_NEON] = "neon",
     [ISA_AVX2] = "avx2",
     [ISA_AVX512] = "avx512",
+    [ISA_AVX512VNNI] = "avx512vnni",
 };
 
 const char *isa_name(Isa isa) { return isa >= 0 && isa < ISA_COUNT ? isa_names[isa] : NULL; }
@@ -36,6 +37,8 @@ bool isa_supported(Isa isa) {
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    case ISA_AVX512VNNI:
+        return isa_supported(ISA_AVX512) && __builtin_cpu_supports("avx512vnni");
 #endif
     default:
         return false;

@@ -5,9 +5,10 @@
 
 #include <stdbool.h>
 
-typedef enum Isa { ISA_PORTABLE, ISA_NEON, ISA_AVX2, ISA_AVX512, ISA_COUNT } Isa;
+typedef enum Isa { ISA_PORTABLE, ISA_NEON, ISA_AVX2, ISA_AVX512, ISA_AVX512VNNI, ISA_COUNT } Isa;
 
-// "portable", "neon", "avx2" (with FMA), "avx512" (F, BW, DQ, VL). NULL for no such set.
+// "portable", "neon", "avx2" (with FMA), "avx512" (F, BW, DQ, VL), "avx512vnni" (with VNNI
+// too, which makes layers on bytes faster). NULL for no such set.
 const char *isa_name(Isa isa);
 
 // Whether this CPU and its operating system run `isa`.

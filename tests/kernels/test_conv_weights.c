@@ -93,13 +93,14 @@ static void test_pack_row(const Kernels *kernels) {
             const ptrdiff_t plane = (ptrdiff_t)(row + 1) * CONV_BLOCK;
             const Buffer from = buffer((size_t)((pixels - 1) * stride + count));
             const Buffer to = buffer((size_t)((blocks - 1) * plane + row * CONV_BLOCK));
+            const float pad = left == 1 ? -7.0f : 0.0f;
             fill(&from, false, 9);
-            kernels->conv->pack_row(to.at, plane, from.at, stride, left, pixels, right, count);
+            kernels->conv->pack_row(to.at, plane, from.at, stride, left, pixels, right, count, pad);
             bool good = true;
             for (int x = 0; x < row; x++) {
                 const bool inside = x >= left && x < left + pixels;
                 for (int c = 0; c < count; c++) {
-                    const float expected = inside ? from.at[(x - left) * stride + c] : 0.0f;
+                    const float expected = inside ? from.at[(x - left) * stride + c] : pad;
                     good &=
                         to.at[c / CONV_BLOCK * plane + x * CONV_BLOCK + c % CONV_BLOCK] == expected;
                 }

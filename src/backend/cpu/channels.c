@@ -3,6 +3,7 @@
 // one sample.
 #include <string.h>
 
+#include "backend/cpu/bytes.h"
 #include "backend/cpu/kernels/map_kernels.h"
 #include "backend/cpu/ops.h"
 #include "backend/cpu/pieces.h"
@@ -183,5 +184,13 @@ static void pad_shortcut_backward(const Call *call, const Kernels *kernels) {
 }
 
 const CpuOp cpu_gate = {.forward = gate_forward, .backward = gate_backward};
-const CpuOp cpu_concat = {.forward = concat_forward, .backward = concat_backward};
-const CpuOp cpu_pad_shortcut = {.forward = pad_shortcut_forward, .backward = pad_shortcut_backward};
+const CpuOp cpu_concat = {
+    .forward = concat_forward,
+    .forward_bytes = bytes_concat,
+    .backward = concat_backward,
+};
+const CpuOp cpu_pad_shortcut = {
+    .forward = pad_shortcut_forward,
+    .forward_bytes = bytes_pad_shortcut,
+    .backward = pad_shortcut_backward,
+};

@@ -3,7 +3,7 @@
 #include "backend/cpu/conv.h"
 
 // Best first; the last one applies to everything.
-static const ConvPath *const paths[] = {&conv_winograd, &conv_direct};
+static const ConvPath *const paths[] = {&conv_int8, &conv_winograd, &conv_direct};
 
 const ConvPath *conv_path(const ConvGeometry *g, Phase phase) {
     int i = 0;
@@ -13,42 +13,47 @@ const ConvPath *conv_path(const ConvGeometry *g, Phase phase) {
     return paths[i];
 }
 
-static Shape input_shape(const Graph *graph, const Node *node) {
-    return graph->nodes[node->input[0]].shape;
+static ConvGeometry node_geometry(const Graph *graph, const Node *node, int batch) {
+    const Node *input = &graph->nodes[node->input[0]];
+    ConvGeometry g = conv_geometry(node, input->shape, batch);
+    g.bytes = input->bytes;
+    return g;
 }
 
 size_t conv_prepared_size(const Graph *graph, const Node *node, Phase phase) {
-    const ConvGeometry g = conv_geometry(node, input_shape(graph, node), 1);
+    const ConvGeometry g = node_geometry(graph, node, 1);
     return conv_path(&g, phase)->prepared_size(&g, phase);
 }
 
 size_t conv_workspace_size(const Graph *graph, const Node *node, int batch, Phase phase,
                            int threads) {
-    const ConvGeometry g = conv_geometry(node, input_shape(graph, node), batch);
+    const ConvGeometry g = node_geometry(graph, node, batch);
     return conv_path(&g, phase)->workspace_size(&g, phase, threads);
 }
 
 const char *conv_path_name(const Graph *graph, const Node *node, Phase phase) {
-    const ConvGeometry g = conv_geometry(node, input_shape(graph, node), 1);
+    const ConvGeometry g = node_geometry(graph, node, 1);
     return conv_path(&g, phase)->name;
 }
 
-static ConvGeometry call_geometry(const Call *call) {
-    return conv_geometry(call->node, call->input_shape[0], call->batch);
+static ConvGeometry call_geometry(const Call *call, int batch) {
+    ConvGeometry g = conv_geometry(call->node, call->input_shape[0], batch);
+    g.bytes = call_reads_bytes(call, 0);
+    return g;
 }
 
 void conv_prepare(const Call *call, const Kernels *kernels) {
-    const ConvGeometry g = conv_geometry(call->node, call->input_shape[0], 1);
+    const ConvGeometry g = call_geometry(call, 1);
     conv_path(&g, call->phase)->prepare(&g, call, kernels);
 }
 
 void conv_forward(const Call *call, const Kernels *kernels) {
-    const ConvGeometry g = call_geometry(call);
+    const ConvGeometry g = call_geometry(call, call->batch);
     conv_path(&g, call->phase)->forward(&g, call, kernels);
 }
 
 void conv_backward(const Call *call, const Kernels *kernels) {
-    const ConvGeometry g = call_geometry(call);
+    const ConvGeometry g = call_geometry(call, call->batch);
     conv_path(&g, call->phase)->backward(&g, call, kernels);
 }
 

@@ -30,6 +30,7 @@ typedef struct ConvGeometry {
     int inner, step, tap_step;
     int joined; // by conv_joined(): source columns side by side that are one pixel here; else 1
     int64_t weight_size;
+    bool bytes; // the input is bytes (conv_int8.c)
 } ConvGeometry;
 
 // The geometry of a conv or linear node; where every pixel stands for itself (1x1, stride 1,
@@ -67,6 +68,7 @@ typedef struct ConvView {
     int grid_height, grid_width;
     int window_height, window_width, stride, top, left;
     int joined; // source columns, `stride` apart from the next, in one pixel of the strip; else 1
+    float pad;  // what the padding holds
 } ConvView;
 
 // The part of a view that a strip holds: grid rows y0 … y1-1, columns x0 … x1-1, blocks of 16
@@ -240,6 +242,7 @@ void winograd_weights_run(const ConvGeometry *g, const Kernels *kernels, const f
 
 extern const ConvPath conv_direct;   // conv_direct.c: every geometry
 extern const ConvPath conv_winograd; // conv_winograd.c: 3x3, stride 1, pad 1, one group
+extern const ConvPath conv_int8;     // conv_int8.c: inputs of bytes
 const ConvPath *conv_path(const ConvGeometry *g, Phase phase);
 
 // The op functions shared by conv and linear.

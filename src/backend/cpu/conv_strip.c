@@ -113,7 +113,7 @@ static void fill_phase(const ConvView *view, const float *image, int y, int orig
             ((ptrdiff_t)y * view->width + origin + (ptrdiff_t)first * stride) * view->pixel_stride;
     }
     kernels->pack_row(to, plane, from, (ptrdiff_t)stride * view->pixel_stride, first, end - first,
-                      pixels - end, channels);
+                      pixels - end, channels, view->pad);
 }
 
 // A strip row of joined columns: pixel q is source columns origin + q * stride and the next ones,
@@ -125,7 +125,7 @@ static void fill_joined(const ConvView *view, const float *image, int y, int ori
     int first = origin < 0 ? least(pixels, ceil_divide(-origin, stride)) : 0; // wholly inside
     int end = room >= 0 ? least(pixels, room / stride + 1) : 0;
     if (y < 0 || y >= view->height) {
-        kernels->pack_row(to, plane, image, 0, pixels, 0, 0, channels);
+        kernels->pack_row(to, plane, image, 0, pixels, 0, 0, channels, view->pad);
         return;
     }
     if (end <= first) {
@@ -137,7 +137,8 @@ static void fill_joined(const ConvView *view, const float *image, int y, int ori
         if (q == first) {
             kernels->pack_row(to + (ptrdiff_t)q * CONV_BLOCK, plane,
                               row + (ptrdiff_t)column * view->pixel_stride + skip,
-                              (ptrdiff_t)stride * view->pixel_stride, 0, end - first, 0, channels);
+                              (ptrdiff_t)stride * view->pixel_stride, 0, end - first, 0, channels,
+                              view->pad);
             q = end - 1;
             continue;
         }
@@ -145,7 +146,7 @@ static void fill_joined(const ConvView *view, const float *image, int y, int ori
             const int x = column + (skip + i) / view->pixel_stride;
             const int c = (skip + i) % view->pixel_stride;
             to[i / CONV_BLOCK * plane + q * CONV_BLOCK + i % CONV_BLOCK] =
-                x >= 0 && x < view->width ? row[(ptrdiff_t)x * view->pixel_stride + c] : 0.0f;
+                x >= 0 && x < view->width ? row[(ptrdiff_t)x * view->pixel_stride + c] : view->pad;
         }
     }
 }

@@ -23,6 +23,8 @@ const CpuOp *const cpu_ops[OP_COUNT] = {
     [OP_PAD_SHORTCUT] = &cpu_pad_shortcut,
     [OP_DROPOUT] = &cpu_dropout,
     [OP_LRN] = &cpu_lrn,
+    [OP_QUANTIZE] = &cpu_quantize,
+    [OP_DEQUANTIZE] = &cpu_dequantize,
     [OP_SOFTMAX_LOSS] = &cpu_softmax_loss,
 };
 
@@ -51,11 +53,18 @@ static void op_prepare(const Call *call, const Kernels *kernels) {
     }
 }
 
+static void op_forward(const Call *call, const Kernels *kernels) {
+    const CpuOp *op = cpu_ops[call->node->op];
+    if (op->forward_bytes != NULL && call_reads_bytes(call, 0)) {
+        op->forward_bytes(call, kernels);
+    } else {
+        op->forward(call, kernels);
+    }
+}
+
 #define CPU_BACKEND(isa)                                                                           \
     static void prepare_##isa(const Call *call) { op_prepare(call, &kernels_##isa); }              \
-    static void forward_##isa(const Call *call) {                                                  \
-        cpu_ops[call->node->op]->forward(call, &kernels_##isa);                                    \
-    }                                                                                              \
+    static void forward_##isa(const Call *call) { op_forward(call, &kernels_##isa); }              \
     static void backward_##isa(const Call *call) {                                                 \
         cpu_ops[call->node->op]->backward(call, &kernels_##isa);                                   \
     }                                                                                              \
@@ -76,6 +85,7 @@ CPU_BACKEND(portable);
 #if defined(__x86_64__)
 CPU_BACKEND(avx2);
 CPU_BACKEND(avx512);
+CPU_BACKEND(avx512vnni);
 #elif defined(__aarch64__)
 CPU_BACKEND(neon);
 #endif
@@ -86,6 +96,7 @@ static const struct {
     const Backend *backend;
 } choices[] = {
 #if defined(__x86_64__)
+    {ISA_AVX512VNNI, &backend_avx512vnni},
     {ISA_AVX512, &backend_avx512},
     {ISA_AVX2, &backend_avx2},
 #elif defined(__aarch64__)

@@ -13,6 +13,7 @@ typedef struct CpuOp {
                              int threads);
     void (*prepare)(const Call *call, const Kernels *kernels);
     void (*forward)(const Call *call, const Kernels *kernels);
+    void (*forward_bytes)(const Call *call, const Kernels *kernels); // inputs are bytes
     void (*backward)(const Call *call, const Kernels *kernels);
     const char *(*path)(const Graph *graph, const Node *node, Phase phase);
 } CpuOp;
@@ -25,7 +26,8 @@ enum { CHANNEL_BLOCK = 16 };
 extern const CpuOp cpu_conv, cpu_linear;
 // norm.c, elementwise.c, pool.c, …
 extern const CpuOp cpu_norm, cpu_relu, cpu_sigmoid, cpu_add, cpu_gate, cpu_concat, cpu_max_pool,
-    cpu_avg_pool, cpu_global_pool, cpu_pad_shortcut, cpu_dropout, cpu_lrn, cpu_softmax_loss;
+    cpu_avg_pool, cpu_global_pool, cpu_pad_shortcut, cpu_dropout, cpu_lrn, cpu_softmax_loss,
+    cpu_quantize, cpu_dequantize;
 
 // Indexed by OpKind; NULL for OP_INPUT. In cpu.c.
 extern const CpuOp *const cpu_ops[OP_COUNT];

@@ -5,6 +5,7 @@
 // Along one axis of `size` pixels, window o covers o*stride - pad … + kernel-1; max_pool's saved
 // bytes number the pixels of a whole window row by row, those in the pad included. Adaptive window
 // o covers floor(o*size/windows) … ceil((o+1)*size/windows) - 1.
+#include "backend/cpu/bytes.h"
 #include "backend/cpu/kernels/map_kernels.h"
 #include "backend/cpu/ops.h"
 #include "backend/cpu/pieces.h"
@@ -258,6 +259,7 @@ static size_t global_workspace_size(const Graph *graph, const Node *node, int ba
 const CpuOp cpu_max_pool = {
     .workspace_size = max_pool_workspace_size,
     .forward = forward,
+    .forward_bytes = bytes_max_pool,
     .backward = backward,
 };
 const CpuOp cpu_avg_pool = {
@@ -268,5 +270,6 @@ const CpuOp cpu_avg_pool = {
 const CpuOp cpu_global_pool = {
     .workspace_size = global_workspace_size,
     .forward = global_forward,
+    .forward_bytes = bytes_global_pool,
     .backward = global_backward,
 };

@@ -24,6 +24,15 @@ extern const ReferenceOp REAL_NAME(reference_relu), REAL_NAME(reference_sigmoid)
 extern const ReferenceOp REAL_NAME(reference_max_pool), REAL_NAME(reference_avg_pool),
     REAL_NAME(reference_global_pool), REAL_NAME(reference_concat),
     REAL_NAME(reference_pad_shortcut), REAL_NAME(reference_lrn), REAL_NAME(reference_softmax_loss);
+// bytes.c: the conversions
+extern const ReferenceOp REAL_NAME(reference_quantize), REAL_NAME(reference_dequantize);
+
+// bytes.c: ops that read bytes.
+void REAL_NAME(reference_layer_bytes)(const Call *call); // conv, linear
+void REAL_NAME(reference_max_pool_bytes)(const Call *call);
+void REAL_NAME(reference_global_pool_bytes)(const Call *call);
+void REAL_NAME(reference_concat_bytes)(const Call *call);
+void REAL_NAME(reference_pad_shortcut_bytes)(const Call *call);
 
 // Where element (y, x, channel 0) of a sample lies in [batch][height][width][channels].
 static inline size_t pixel_offset(Shape shape, int sample, int y, int x) {

@@ -17,6 +17,8 @@ static const ReferenceOp *const OPS[OP_COUNT] = {
     [OP_PAD_SHORTCUT] = &REAL_NAME(reference_pad_shortcut),
     [OP_DROPOUT] = &REAL_NAME(reference_dropout),
     [OP_LRN] = &REAL_NAME(reference_lrn),
+    [OP_QUANTIZE] = &REAL_NAME(reference_quantize),
+    [OP_DEQUANTIZE] = &REAL_NAME(reference_dequantize),
     [OP_SOFTMAX_LOSS] = &REAL_NAME(reference_softmax_loss),
 };
 
@@ -46,7 +48,22 @@ static const char *reference_path(const Graph *graph, const Node *node, Phase ph
     return NULL;
 }
 
-static void reference_forward(const Call *call) { OPS[call->node->op]->forward(call); }
+static void (*const FORWARD_BYTES[OP_COUNT])(const Call *call) = {
+    [OP_CONV] = REAL_NAME(reference_layer_bytes),
+    [OP_LINEAR] = REAL_NAME(reference_layer_bytes),
+    [OP_MAX_POOL] = REAL_NAME(reference_max_pool_bytes),
+    [OP_GLOBAL_POOL] = REAL_NAME(reference_global_pool_bytes),
+    [OP_CONCAT] = REAL_NAME(reference_concat_bytes),
+    [OP_PAD_SHORTCUT] = REAL_NAME(reference_pad_shortcut_bytes),
+};
+
+static void reference_forward(const Call *call) {
+    if (call->node->op != OP_DEQUANTIZE && call_reads_bytes(call, 0)) {
+        FORWARD_BYTES[call->node->op](call);
+    } else {
+        OPS[call->node->op]->forward(call);
+    }
+}
 
 static void reference_backward(const Call *call) { OPS[call->node->op]->backward(call); }
 

@@ -15,9 +15,9 @@ extern ConvTileFunction *const KERNEL(conv_tiles_2)[];
 extern WeightTileFunction *const KERNEL(weight_tiles_2)[];
 #endif
 
-static inline void clear_pixels(float *to, int pixels) {
+static inline void fill_pixels(float *to, int pixels, float value) {
     for (int i = 0; i < pixels * VECTORS; i++) {
-        vec_store(to + i * LANES, (Vec){0});
+        vec_store(to + i * LANES, vec_splat(value));
     }
 }
 
@@ -28,11 +28,11 @@ static inline void copy_block(float *to, const float *from) {
 }
 
 static void pack_row(float *to, ptrdiff_t plane, const float *from, ptrdiff_t stride, int left,
-                     int pixels, int right, int channels) {
+                     int pixels, int right, int channels, float pad) {
     const int blocks = (channels + CONV_BLOCK - 1) / CONV_BLOCK, full = channels / CONV_BLOCK;
     for (int block = 0; block < blocks; block++) {
-        clear_pixels(to + block * plane, left);
-        clear_pixels(to + block * plane + (ptrdiff_t)(left + pixels) * CONV_BLOCK, right);
+        fill_pixels(to + block * plane, left, pad);
+        fill_pixels(to + block * plane + (ptrdiff_t)(left + pixels) * CONV_BLOCK, right, pad);
     }
     if (pixels == 0) {
         return;

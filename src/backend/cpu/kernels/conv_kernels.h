@@ -65,11 +65,12 @@ struct ConvKernels {
     ConvTileFunction *const *tile[CONV_UNITS_MAX]; // [units - 1][rows - 1]
     WeightTileFunction *const *weight_tile[CONV_UNITS_MAX];
 
-    // Writes one row of a strip: `left` pixels of zeros, `pixels` copied from `from` (channels side
-    // by side, `stride` floats from pixel to pixel), `right` pixels of zeros. Behind the last
-    // channel is anything: tiles make sums of it that nobody reads.
+    // Writes one row of a strip: `left` pixels of `pad`, `pixels` copied from `from` (channels side
+    // by side, `stride` floats from pixel to pixel), `right` pixels of `pad`. Behind the last
+    // channel is anything: tiles make sums of it that nobody reads. A float may stand for any four
+    // bytes: it is only moved.
     void (*pack_row)(float *to, ptrdiff_t plane, const float *from, ptrdiff_t stride, int left,
-                     int pixels, int right, int channels);
+                     int pixels, int right, int channels, float pad);
     // sum[lane] += the pixels of one block of a strip, in order; 16 lanes.
     void (*sum_pixels)(float *sum, const float *from, ptrdiff_t pitch, int height, int width);
     // to[i] += from[i]; count is a multiple of 16.

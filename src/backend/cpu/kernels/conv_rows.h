@@ -7,8 +7,10 @@
 #include "backend/cpu/kernels/vector.h"
 
 #define ROWS_2(X, u) X(1, u) X(2, u)
-#define ROWS_6(X, u) ROWS_2(X, u) X(3, u) X(4, u) X(5, u) X(6, u)
-#define ROWS_8(X, u) ROWS_6(X, u) X(7, u) X(8, u)
+#define ROWS_3(X, u) ROWS_2(X, u) X(3, u)
+#define ROWS_6(X, u) ROWS_3(X, u) X(4, u) X(5, u) X(6, u)
+#define ROWS_7(X, u) ROWS_6(X, u) X(7, u)
+#define ROWS_8(X, u) ROWS_7(X, u) X(8, u)
 #define ROWS_14(X, u) ROWS_8(X, u) X(9, u) X(10, u) X(11, u) X(12, u) X(13, u) X(14, u)
 #define ROWS_16(X, u) ROWS_14(X, u) X(15, u) X(16, u)
 #define ROWS_22(X, u) ROWS_16(X, u) X(17, u) X(18, u) X(19, u) X(20, u) X(21, u) X(22, u)

@@ -6,6 +6,7 @@
 extern const ConvKernels KERNEL(conv_kernels);
 extern const MapKernels KERNEL(map_kernels);
 extern const WinogradKernels KERNEL(winograd_kernels);
+extern const Int8Kernels KERNEL(int8_kernels);
 
 #define ISA_portable ISA_PORTABLE
 #define ISA_neon ISA_NEON
@@ -18,4 +19,19 @@ const Kernels KERNEL(kernels) = {
     .conv = &KERNEL(conv_kernels),
     .map = &KERNEL(map_kernels),
     .winograd = &KERNEL(winograd_kernels),
+    .int8 = &KERNEL(int8_kernels),
 };
+
+#if defined(__AVX512F__)
+// The same but for bytes.
+extern const Int8Kernels int8_kernels_avx512vnni;
+
+const Kernels kernels_avx512vnni = {
+    .isa = ISA_AVX512VNNI,
+    .lanes = LANES,
+    .conv = &KERNEL(conv_kernels),
+    .map = &KERNEL(map_kernels),
+    .winograd = &KERNEL(winograd_kernels),
+    .int8 = &int8_kernels_avx512vnni,
+};
+#endif

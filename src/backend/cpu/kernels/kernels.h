@@ -8,6 +8,7 @@
 typedef struct ConvKernels ConvKernels;         // conv_kernels.h: the multiply-add tiles
 typedef struct MapKernels MapKernels;           // map_kernels.h: norms, pools, elementwise ops
 typedef struct WinogradKernels WinogradKernels; // winograd_kernels.h: its transforms
+typedef struct Int8Kernels Int8Kernels;         // int8_kernels.h: layers and other ops on bytes
 
 typedef struct Kernels {
     Isa isa;
@@ -15,11 +16,12 @@ typedef struct Kernels {
     const ConvKernels *conv;
     const MapKernels *map;
     const WinogradKernels *winograd;
+    const Int8Kernels *int8;
 } Kernels;
 
 extern const Kernels kernels_portable;
 #if defined(__x86_64__)
-extern const Kernels kernels_avx2, kernels_avx512;
+extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512vnni;
 #elif defined(__aarch64__)
 extern const Kernels kernels_neon;
 #endif

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layers on bytes: Int8Tiles swept over strips, as conv_sweep.c does it for floats. Sums never wait
+// in memory, because their places in the output have no room for them: a tile goes through all
+// channels, so a strip always holds all of them.
+#include <string.h>
+
+#include "backend/cpu/conv_int8.h"
+
+// Strips are dealt out in about so many tasks, and where there are fewer than ENOUGH_SPLITS, their
+// panels too.
+enum { ENOUGH_TASKS = 32, ENOUGH_SPLITS = 16 };
+enum { STRIP_COLUMNS = 112 }; // most columns of conv_cut()
+
+static int least(int a, int b) { return a < b ? a : b; }
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+typedef struct Sweep {
+    ConvGeometry dwords;
+    const Call *call;
+    const Kernels *kernels;
+    ConvView view;
+    ConvCut cut;
+    Int8Prepared prepared;
+    ptrdiff_t out_pixel, residual_pixel; // elements of the output, bytes, from pixel to pixel
+    char *workspace;
+    size_t worker_bytes;
+    int strips, items; // strips of an image; of all images and groups
+    int tasks, splits, panels;
+} Sweep;
+
+static ConvView view_of(const ConvGeometry *dwords, int32_t zero) {
+    ConvView view = conv_view_forward(dwords);
+    const uint8_t byte = (uint8_t)zero;
+    const uint8_t pad[sizeof view.pad] = {byte, byte, byte, byte};
+    memcpy(&view.pad, pad, sizeof pad);
+    return view;
+}
+
+static size_t strip_floats(const ConvGeometry *dwords, const ConvView *view) {
+    const ConvCut cut = conv_cut(view, (int64_t)dwords->batch * dwords->groups);
+    const int blocks = blocks_of(view->channels);
+    // A smaller batch may be cut into larger strips.
+    const size_t row = conv_strip_floats(view, 1, least(view->grid_width, STRIP_COLUMNS), blocks);
+    return larger(larger(row, STRIP_FLOATS),
+                  conv_strip_floats(view, cut.rows, cut.columns, blocks));
+}
+
+size_t int8_sweep_bytes(const ConvGeometry *g) {
+    const ConvGeometry dwords = int8_dwords(g);
+    const ConvView view = view_of(&dwords, 0);
+    const size_t bytes =
+        strip_floats(&dwords, &view) * sizeof(float) + (size_t)conv_taps(&dwords) * sizeof(int32_t);
+    return (bytes + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
+}
+
+// What the tiles of one strip and panel have in common.
+typedef struct Pass {
+    const Sweep *sweep;
+    Int8Tile tile;
+    const int32_t *strip;
+    ConvStrip layout;
+    ConvPart part;
+    int units, lanes; // of the panel; lanes that exist
+    ptrdiff_t pixel;  // of the image's first one among all pixels
+    int first;        // the panel's first channel among all
+    ConvAhead *ahead;
+} Pass;
+
+// The last panel's missing lanes have no place in the output: the tile works on a copy.
+static void edge_tile(const Pass *pass, const Int8Tile *tile, int rows,
+                      Int8TileFunction *function) {
+    float output[CONV_ROWS_MAX * CONV_PANEL_MAX];
+    uint8_t residual[CONV_ROWS_MAX * CONV_PANEL_MAX] = {0};
+    const int width = pass->units * CONV_BLOCK, half = rows / 2;
+    const size_t size = tile->floats ? sizeof(float) : 1;
+    const size_t bytes = (size_t)pass->lanes * size;
+    Int8Tile copy = *tile;
+    char *to = (char *)output;
+    copy.output[0] = to;
+    copy.output[1] = to + (size_t)(half * width) * size;
+    copy.output_stride = width;
+    for (int i = 0; i < rows && tile->residual[0] != NULL; i++) {
+        const int side = i >= half;
+        memcpy(residual + i * width,
+               tile->residual[side] + (i - side * half) * tile->residual_stride,
+               (size_t)pass->lanes);
+    }
+    if (tile->residual[0] != NULL) {
+        copy.residual[0] = residual;
+        copy.residual[1] = residual + half * width;
+        copy.residual_stride = width;
+    }
+    function(&copy);
+    for (int i = 0; i < rows; i++) {
+        const int side = i >= half;
+        memcpy((char *)tile->output[side] +
+                   (i - side * half) * tile->output_stride * (ptrdiff_t)size,
+               to + (size_t)(i * width) * size, bytes);
+    }
+}
+
+// A tile whose first half begins at (y, x) of the output, and its second at (y2, x2).
+static void run_tile(Pass *pass, int y, int x, int y2, int x2, int rows) {
+    const Sweep *sweep = pass->sweep;
+    const ConvGeometry *dwords = &sweep->dwords;
+    Int8Tile *tile = &pass->tile;
+    const int at[2][2] = {{y, x}, {y2, x2}};
+    for (int i = 0; i < 2; i++) {
+        const ptrdiff_t pixel = pass->pixel + (ptrdiff_t)at[i][0] * dwords->out_width + at[i][1];
+        const ptrdiff_t place = pixel * sweep->out_pixel + pass->first;
+        tile->input[i] = pass->strip + ((ptrdiff_t)(at[i][0] - pass->part.y0) *
+                                            pass->layout.row_step * pass->layout.pitch +
+                                        (at[i][1] - pass->part.x0)) *
+                                           CONV_BLOCK;
+        tile->output[i] =
+            (char *)sweep->call->output + place * (tile->floats ? (ptrdiff_t)sizeof(float) : 1);
+        if (sweep->call->input[1] != NULL) {
+            tile->residual[i] = (const uint8_t *)sweep->call->input[1] +
+                                pixel * sweep->residual_pixel + pass->first;
+        }
+    }
+    conv_ahead_step(pass->ahead);
+    Int8TileFunction *function = sweep->kernels->int8->tile[pass->units - 1][rows - 1];
+    if (pass->lanes < pass->units * CONV_BLOCK) {
+        edge_tile(pass, tile, rows, function);
+    } else {
+        function(tile);
+    }
+}
+
+static void run_panel(Pass *pass) {
+    const ConvPart *part = &pass->part;
+    const int most = pass->sweep->kernels->int8->rows[pass->units - 1];
+    const int columns = part->x1 - part->x0;
+    int y = part->y0;
+    if (columns * 2 <= most) { // narrow images: two rows in a tile
+        for (; y + 2 <= part->y1; y += 2) {
+            run_tile(pass, y, part->x0, y + 1, part->x0, columns * 2);
+        }
+    }
+    const int tiles = (columns + most - 1) / most;
+    for (; y < part->y1; y++) {
+        for (int i = 0; i < tiles; i++) {
+            const int x = part->x0 + columns * i / tiles;
+            const int rows = part->x0 + columns * (i + 1) / tiles - x;
+            run_tile(pass, y, x, y, x + rows / 2, rows);
+        }
+    }
+}
+
+// The panels p0 … p1-1 over a strip that lies filled in memory.
+static void run_strip(const Sweep *sweep, int image, int group, const ConvPart *part,
+                      const int32_t *strip, int p0, int p1, int32_t *taps, ConvAhead *ahead) {
+    const ConvGeometry *dwords = &sweep->dwords;
+    const Node *node = sweep->call->node;
+    const int columns = part->x1 - part->x0, blocks = blocks_of(dwords->channels);
+    Pass pass = {.sweep = sweep,
+                 .strip = strip,
+                 .layout = conv_strip(&sweep->view, part->y1 - part->y0, columns),
+                 .part = *part,
+                 .pixel = (ptrdiff_t)image * dwords->out_height * dwords->out_width,
+                 .ahead = ahead};
+    for (int i = 0; i < dwords->kernel_height; i++) {
+        for (int j = 0; j < dwords->kernel_width; j++) {
+            taps[i * dwords->kernel_width + j] =
+                (int32_t)conv_strip_offset(&sweep->view, &pass.layout, columns, i, j);
+        }
+    }
+    pass.tile = (Int8Tile){.plane = pass.layout.plane,
+                           .blocks = blocks,
+                           .last_depth = dwords->channels - (blocks - 1) * CONV_BLOCK,
+                           .tap = taps,
+                           .taps = conv_taps(dwords),
+                           .residual_stride = sweep->residual_pixel,
+                           .output_stride = sweep->out_pixel,
+                           .floats = !node->bytes,
+                           .relu = node->relu,
+                           .zero = node->zero};
+    for (int panel = p0; panel < p1; panel++) {
+        const int first = panel * int8_panel_lanes(sweep->kernels);
+        const int width = int8_panel_width(sweep->kernels, dwords->out_channels, panel);
+        const ptrdiff_t lane = (ptrdiff_t)group * lanes_of(dwords->out_channels) + first;
+        pass.units = width / CONV_BLOCK;
+        pass.lanes = least(width, dwords->out_channels - first);
+        pass.first = group * dwords->out_channels + first;
+        pass.tile.weights =
+            sweep->prepared.weights + lane * dwords->channels * conv_taps(dwords) * 4;
+        pass.tile.start = sweep->prepared.start + lane;
+        pass.tile.factor = sweep->prepared.factor + lane;
+        pass.tile.residual_factor = sweep->prepared.residual + lane;
+        pass.tile.shift = sweep->prepared.shift + lane;
+        run_panel(&pass);
+    }
+}
+
+static int tiles_of(const Sweep *sweep, const ConvPart *part, int panels) {
+    const int most = sweep->kernels->int8->rows[sweep->kernels->int8->units - 1];
+    const int columns = part->x1 - part->x0;
+    return (part->y1 - part->y0) * ((columns + most - 1) / most) * panels;
+}
+
+// Items are ordered by group, then image, then strip.
+typedef struct Item {
+    int group, image;
+    ConvPart part;
+    const float *source; // dwords, which are only moved
+} Item;
+
+static Item item_of(const Sweep *sweep, int index) {
+    const int images = sweep->dwords.batch;
+    Item item = {.group = index / sweep->strips / images,
+                 .image = index / sweep->strips % images,
+                 .part = conv_cut_part(&sweep->view, &sweep->cut, index % sweep->strips)};
+    const ConvView *view = &sweep->view;
+    item.source = (const float *)sweep->call->input[0] +
+                  (ptrdiff_t)item.image * view->height * view->width * view->pixel_stride +
+                  (ptrdiff_t)item.group * sweep->dwords.channels;
+    return item;
+}
+
+static void run_task(void *context, int task, int worker) {
+    const Sweep *sweep = context;
+    const int split = task % sweep->splits;
+    float *strip = (float *)(void *)(sweep->workspace + (size_t)worker * sweep->worker_bytes);
+    int32_t *taps = (int32_t *)(void *)((char *)strip + sweep->worker_bytes) -
+                    (ptrdiff_t)conv_taps(&sweep->dwords);
+    const int p0 = sweep->panels * split / sweep->splits;
+    const int p1 = sweep->panels * (split + 1) / sweep->splits;
+    task /= sweep->splits;
+    const int begin = (int)((int64_t)sweep->items * task / sweep->tasks);
+    const int end = (int)((int64_t)sweep->items * (task + 1) / sweep->tasks);
+    for (int index = begin; index < end; index++) {
+        const Item item = item_of(sweep, index);
+        ConvAhead ahead = {.lines = 0};
+        if (index + 1 < end) {
+            const Item next = item_of(sweep, index + 1);
+            conv_ahead_set(&ahead, 0, &sweep->view, &next.part, next.source);
+            conv_ahead_spread(&ahead, tiles_of(sweep, &item.part, p1 - p0));
+        }
+        conv_strip_fill(&sweep->view, &item.part, item.source, strip, sweep->kernels->conv);
+        run_strip(sweep, item.image, item.group, &item.part, (const int32_t *)(const void *)strip,
+                  p0, p1, taps, &ahead);
+    }
+}
+
+void int8_sweep_run(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
+    const Shape out = call->node->shape;
+    Sweep sweep = {.dwords = int8_dwords(g),
+                   .call = call,
+                   .kernels = kernels,
+                   .prepared = int8_prepared(g, call->prepared),
+                   .residual_pixel = (ptrdiff_t)shape_byte_pixel(out),
+                   .workspace = call->workspace,
+                   .worker_bytes = int8_sweep_bytes(g),
+                   .splits = 1,
+                   .panels = int8_panel_count(kernels, g->out_channels)};
+    sweep.out_pixel = call->node->bytes ? sweep.residual_pixel : out.channels;
+    sweep.view = view_of(&sweep.dwords, call->input_node[0]->zero);
+    sweep.cut = conv_cut(&sweep.view, (int64_t)g->batch * g->groups);
+    sweep.strips = sweep.cut.row_strips * sweep.cut.column_strips;
+    sweep.items = g->batch * g->groups * sweep.strips;
+    sweep.tasks = least(sweep.items, ENOUGH_TASKS);
+    if (sweep.tasks < ENOUGH_SPLITS) {
+        sweep.splits = least(sweep.panels, (ENOUGH_SPLITS + sweep.tasks - 1) / sweep.tasks);
+    }
+    threads_run(call->threads, sweep.tasks * sweep.splits, run_task, &sweep);
+}

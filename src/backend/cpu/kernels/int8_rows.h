@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which tiles on bytes each instruction set has, as conv_rows.h has it for floats.
+#ifndef RESNET_BACKEND_CPU_KERNELS_INT8_ROWS_H
+#define RESNET_BACKEND_CPU_KERNELS_INT8_ROWS_H
+
+#include "backend/cpu/kernels/conv_rows.h"
+
+// Most rows: as many registers of sums as float tiles have. Where a register holds half a vector's
+// lanes, a tile has half as many rows.
+#if defined(__AVX512VNNI__)
+#define INT8_ROWS 28
+#define INT8_ROWS_1 ROWS_28
+#define INT8_ROWS_2 ROWS_14
+enum { INT8_MOST_1 = 28, INT8_MOST_2 = 14 };
+#elif defined(__AVX512F__)
+#define INT8_ROWS 14
+#define INT8_ROWS_1 ROWS_14
+#define INT8_ROWS_2 ROWS_7
+enum { INT8_MOST_1 = 14, INT8_MOST_2 = 7 };
+#elif defined(__AVX2__)
+#define INT8_ROWS 3
+#define INT8_ROWS_1 ROWS_3
+enum { INT8_MOST_1 = 3, INT8_MOST_2 = 0 };
+#else
+#define INT8_ROWS 2
+#define INT8_ROWS_1 ROWS_2
+enum { INT8_MOST_1 = 2, INT8_MOST_2 = 0 };
+#endif
+
+#endif
