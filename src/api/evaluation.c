@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/classes.h"
 #include "api/session.h"
 #include "base/files.h"
 #include "formats/npy.h"
@@ -55,61 +56,6 @@ static void tell_progress(void *user, const Evaluation *so_far) {
         resnet_evaluation told = figures(run, &mean);
         run->options.progress(run->options.user, &told, (int)run->set->count);
     }
-}
-
-// ---- classes -----------------------------------------------------------------------------------
-
-static int find_name(const resnet_model *model, const char *name) {
-    for (int i = 0; i < resnet_model_classes(model); i++) {
-        if (strcmp(model->file->class_names[i], name) == 0) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-// A folder's classes by their names, where the model has all of these; else *out stays NULL.
-static Status match_names(const resnet_model *model, const Dataset *set, int32_t **out) {
-    if (set->paths == NULL || set->class_names == NULL || model->file->class_names == NULL) {
-        return STATUS_OK;
-    }
-    int32_t *labels = malloc((size_t)set->classes * sizeof *labels);
-    if (labels == NULL) {
-        return status_fail(STATUS_FAILED, "cannot get memory for %d classes", set->classes);
-    }
-    bool all = true;
-    for (int i = 0; i < set->classes && all; i++) {
-        labels[i] = find_name(model, set->class_names[i]);
-        all = labels[i] >= 0;
-    }
-    if (all) {
-        *out = labels;
-    } else {
-        free(labels);
-    }
-    return STATUS_OK;
-}
-
-// Whether the data fit the weights. A list names no classes: its labels may be the first of more.
-static Status check(const resnet_model *model, const Dataset *set, const int32_t *labels) {
-    int classes = resnet_model_classes(model);
-    Shape input = model_input(model);
-    if (set->paths != NULL) {
-        bool fits = set->class_names == NULL ? set->classes <= classes : set->classes == classes;
-        return fits || labels != NULL
-                   ? STATUS_OK
-                   : status_fail(STATUS_FAILED, "the weights are for %d classes, but the %s has %d",
-                                 classes, set->name, set->classes);
-    }
-    if (set->channels != input.channels || set->height != input.height ||
-        set->width != input.width || set->classes != classes) {
-        return status_fail(
-            STATUS_FAILED,
-            "the weights are for %d classes of %dx%dx%d images, but %s has %d classes of %dx%dx%d",
-            classes, input.channels, input.height, input.width, set->name, set->classes,
-            set->channels, set->height, set->width);
-    }
-    return STATUS_OK;
 }
 
 // ---- the ways through the data -----------------------------------------------------------------
@@ -233,10 +179,10 @@ resnet_status resnet_session_evaluate(resnet_session *session, const resnet_data
         run.options = *options;
     }
     int32_t *labels = NULL;
-    Status status = match_names(session->model, run.set, &labels);
+    Status status = classes_match(session->model, run.set, &labels);
     run.evaluate.labels = labels;
     if (status == STATUS_OK) {
-        status = check(session->model, run.set, labels);
+        status = classes_check(session->model, run.set, labels);
     }
     if (status == STATUS_OK) {
         status = evaluate(&run, out);
