@@ -30,6 +30,10 @@ void entries_destroy(Entries *entries);
 // copied.
 void entries_add_tensor(Entries *entries, const char *name, int rank, const int32_t *dims,
                         const float *values);
+// Adds signed bytes, and under "NAME_scale" the floats [dims[0]] that they are multiples of. Both
+// must live until entries_write().
+void entries_add_bytes(Entries *entries, const char *name, int rank, const int32_t *dims,
+                       const int8_t *bytes, const float *scales);
 // Adds a line of metadata; both texts are copied.
 void entries_add(Entries *entries, const char *key, const char *value);
 // The metadata is put in order of key, and the checksum is added.
@@ -40,13 +44,15 @@ Status entries_write(Entries *entries, const char *path);
 // The sentence when the checksum is not that of the content. A file without one is accepted:
 // other programs may rewrite a file and leave it out.
 Status entries_verify(const TensorFile *file);
-// Copies the tensor "PREFIX" + name of `param` to values; sentences for one that is missing or has
-// another shape or type.
+// Copies the tensor "PREFIX" + name of `param` to values, bytes times their scales; sentences for
+// one that is missing or has another shape or type, and for scales that are not finite or below 0.
 Status entries_read_param(const TensorFile *file, const char *prefix, const Param *param,
                           float *values);
-// Whether the tensor is there with its shape; and the tensor itself.
+// Whether the tensor (and the scales of bytes) is there with its shape; and the tensor itself.
 Status entries_check_param(const TensorFile *file, const char *prefix, const Param *param);
 Status entries_find_param(const TensorFile *file, const char *prefix, const Param *param,
                           const Tensor **out);
+// Whether a tensor of that name would be the scales of another one, which is of bytes.
+bool entries_are_scales(const TensorFile *file, const char *name);
 
 #endif

@@ -134,10 +134,10 @@ Spare layout_spare(Layout layout, const char *name) {
         {SPARE_OPTIMIZER, "optimizer.", ""},
     };
     if (layout == LAYOUT_OWN) {
-        return begins(name, "momentum.")     ? SPARE_OPTIMIZER
-               : begins(name, "training.")   ? SPARE_HEAD
-               : begins(name, "preprocess.") ? SPARE_COUNTER
-                                             : SPARE_NONE;
+        return begins(name, "momentum.")                                    ? SPARE_OPTIMIZER
+               : begins(name, "training.")                                  ? SPARE_HEAD
+               : begins(name, "preprocess.") || ends(name, ".weight_scale") ? SPARE_COUNTER
+                                                                            : SPARE_NONE;
     }
     for (size_t i = 0; i < COUNT(PATTERNS); i++) {
         if (begins(name, PATTERNS[i].prefix) && ends(name, PATTERNS[i].suffix)) {

@@ -33,7 +33,7 @@ const char *layout_rename(Arena *arena, Layout layout, const char *name);
 // What changes no result.
 typedef enum Spare {
     SPARE_NONE,      // a parameter, or a tensor of another network
-    SPARE_COUNTER,   // of batches or of a profiler
+    SPARE_COUNTER,   // of batches or of a profiler; what our own files add to parameters
     SPARE_HEAD,      // GoogLeNet's auxiliary classifiers
     SPARE_OPTIMIZER, // momentum and the like
     SPARE_COUNT

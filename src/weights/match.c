@@ -124,13 +124,16 @@ const GroupEntry *group_find(const Group *group, const char *name) {
 
 // ---- matches ------------------------------------------------------------------------------------
 
-bool tensor_is_floating(const Tensor *tensor) {
+bool tensor_is_weight(const Tensor *tensor, Layout layout) {
     return tensor->dtype == DTYPE_F32 || tensor->dtype == DTYPE_F16 ||
-           tensor->dtype == DTYPE_BF16 || tensor->dtype == DTYPE_F64;
+           tensor->dtype == DTYPE_BF16 || tensor->dtype == DTYPE_F64 ||
+           (tensor->dtype == DTYPE_I8 && layout == LAYOUT_OWN);
 }
 
-bool match_fits(const Tensor *tensor, const Param *param) {
-    if (!tensor_is_floating(tensor) || tensor->elements != param->elements) {
+// Whether a tensor can be that parameter by type and shape, where a linear layer may be written as
+// a convolution over the whole of its input.
+static bool fits(const Tensor *tensor, const Param *param, Layout layout) {
+    if (!tensor_is_weight(tensor, layout) || tensor->elements != param->elements) {
         return false;
     }
     if (tensor->rank != param->rank) {
@@ -152,12 +155,12 @@ Match match_count(const Group *group, const Graph *graph) {
     for (int32_t p = 0; p < graph->param_count; p++) {
         const Param *param = &graph->params[p];
         const GroupEntry *entry = group_find(group, param->name);
-        bool fits = entry != NULL && match_fits(entry->tensor, param);
-        match.matched += fits;
+        bool fit = entry != NULL && fits(entry->tensor, param, group->layout);
+        match.matched += fit;
         match.missing += entry == NULL;
-        match.unfit += entry != NULL && !fits;
+        match.unfit += entry != NULL && !fit;
         match.no_running = match.no_running && (entry == NULL) == param_is_running(param->role);
-        match.first = !fits && match.first == NULL ? param : match.first;
+        match.first = !fit && match.first == NULL ? param : match.first;
         // A spare name that this network has is a parameter of it.
         inner +=
             entry != NULL && entry->inner && layout_spare(group->layout, param->name) == SPARE_NONE;

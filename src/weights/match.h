@@ -48,10 +48,8 @@ typedef struct Match {
     double nearness;                    // 1: a perfect match, 0: nothing in common
 } Match;
 
-bool tensor_is_floating(const Tensor *tensor);
-// Whether a tensor can be that parameter: a floating type, and the shape, where a linear layer may
-// be written as a convolution over the whole of its input.
-bool match_fits(const Tensor *tensor, const Param *param);
+// Whether a tensor's type can be a parameter's: floating, and bytes in a file of ours (entries.h).
+bool tensor_is_weight(const Tensor *tensor, Layout layout);
 Match match_count(const Group *group, const Graph *graph);
 bool match_is_perfect(const Match *match);
 

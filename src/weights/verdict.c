@@ -63,7 +63,7 @@ static const char *refuse_param(Arena *arena, const Finding *finding, const char
                             match->no_running ? ", as are all running statistics" : "");
     }
     const Tensor *tensor = entry->tensor;
-    if (!tensor_is_floating(tensor)) {
+    if (!tensor_is_weight(tensor, finding->best.group->layout)) {
         return arena_format(arena, "%swhose %s has floating-point numbers, but \"%.200s\" has %s",
                             begin, param->name, tensor->name, dtype_name(tensor->dtype));
     }

@@ -9,59 +9,11 @@
 #include <cmocka.h>
 
 #include "formats/safetensors.h"
-#include "train/scratch.h"
-#include "weights/model_file.h"
+#include "weights/model_files.h"
 
 static char *names[10] = {
     "airplane", "a \"quoted\" name", "bïrd", "cat", "deer", "dog", "frog", "horse", "ship",
     "truck"};
-
-static void expect_message(const char *part) {
-    if (strstr(status_message(), part) == NULL) {
-        fail_msg("found '%s', expected '%s' in it", status_message(), part);
-    }
-}
-
-static ModelFile *make(const char *name, const ModelOptions *options) {
-    ModelFile *file = NULL;
-    assert_int_equal(model_file_create(name, options, &file), STATUS_OK);
-    assert_int_equal(model_file_initialise(file, 5), STATUS_OK);
-    return file;
-}
-
-static void save(const ModelFile *file, const char *name) {
-    if (model_file_save(file, scratch_path(name)) != STATUS_OK) {
-        fail_msg("%s", status_message());
-    }
-}
-
-static ModelFile *load(const char *name) {
-    ModelFile *file = NULL;
-    if (model_file_load(scratch_path(name), NULL, &file) != STATUS_OK) {
-        fail_msg("%s", status_message());
-    }
-    return file;
-}
-
-static void expect_refused(const char *name, const char *part) {
-    ModelFile *file = NULL;
-    assert_int_equal(model_file_load(scratch_path(name), NULL, &file), STATUS_FAILED);
-    assert_null(file);
-    expect_message(name);
-    expect_message(part);
-}
-
-static void expect_same(const ModelFile *a, const ModelFile *b) {
-    assert_string_equal(a->name, b->name);
-    assert_int_equal(a->options.shortcut, b->options.shortcut);
-    assert_int_equal(a->options.stride_in, b->options.stride_in);
-    assert_int_equal(a->options.classes, b->options.classes);
-    assert_memory_equal(&a->options.input, &b->options.input, sizeof a->options.input);
-    assert_memory_equal(a->parameters->values, b->parameters->values,
-                        a->graph->trainable_elements * sizeof(float));
-    assert_memory_equal(a->parameters->running, b->parameters->running,
-                        a->graph->running_elements * sizeof(float));
-}
 
 static void test_round_trip(void **state) {
     (void)state;
@@ -160,22 +112,6 @@ static void test_damage(void **state) {
     expect_refused("weight.safetensors", "checksum");
     free(bytes);
     model_file_destroy(file);
-}
-
-// A copy of a good file with the first `from` in its header made `to`, of the same length, and no
-// checksum.
-static void write_changed(const char *name, const char *from, const char *to) {
-    size_t size = 0;
-    uint8_t *bytes = file_read(scratch_path("whole.safetensors"), &size);
-    uint8_t *sum = memmem(bytes, size, "resnet.checksum", 15);
-    assert_non_null(sum);
-    memcpy(sum, "resnet.checkxxx", 15);
-    uint8_t *place = memmem(bytes, size, from, strlen(from));
-    assert_non_null(place);
-    assert_int_equal(strlen(from), strlen(to));
-    memcpy(place, to, strlen(to));
-    file_write(scratch_path(name), bytes, size);
-    free(bytes);
 }
 
 static void test_refusals(void **state) {
