@@ -111,6 +111,10 @@ static bool choice_parse(const char *text, const char *words) {
     return false;
 }
 
+static bool name_is_letter(const char *name) { return name[1] == '\0'; }
+
+static const char *dashes(const char *name) { return name_is_letter(name) ? "-" : "--"; }
+
 // Stores a value by its kind; the sentence ends in what the option wants.
 static const char *value_store(const Option *option, const char *text, void *place) {
     long long whole = 0;
@@ -202,6 +206,7 @@ resnet_status options_parse(const Command *command, int argc, char **argv, void 
                             char ***operands, int *operand_count) {
     struct option longs[MOST_OPTIONS + 1] = {0};
     const Option *rows[MOST_OPTIONS];
+    char letters[2 * MOST_OPTIONS + 2] = ":", *next = letters + 1;
     int count = 0;
     for (const Option *option = command->options; option->kind != OPTION_END; option++) {
         if (option->kind != OPTION_HEADING) {
@@ -212,24 +217,33 @@ resnet_status options_parse(const Command *command, int argc, char **argv, void 
     for (int i = 0; i < count; i++) {
         bool flag = rows[i]->kind == OPTION_FLAG || rows[i]->kind == OPTION_NO_FLAG;
         longs[i].has_arg = flag ? no_argument : required_argument;
+        if (name_is_letter(rows[i]->name)) {
+            *next++ = rows[i]->name[0];
+            *next++ = flag ? '\0' : ':';
+            next -= flag;
+        }
     }
     opterr = 0;
     int found, index = 0;
-    while ((found = getopt_long(argc, argv, ":", longs, &index)) != -1) {
+    while ((found = getopt_long(argc, argv, letters, longs, &index)) != -1) {
         if (found == ':') {
             return failure_say(RESNET_USAGE, "%s wants a value", argv[optind - 1]);
         }
         if (found == '?') {
             return option_unknown(command, argv[optind - 1]);
         }
+        for (int i = 0; i < count && found != 0; i++) {
+            index = name_is_letter(rows[i]->name) && rows[i]->name[0] == found ? i : index;
+        }
         const Option *row = rows[index];
         const char *wanted = value_store(row, optarg, (char *)target + row->offset);
         if (wanted != NULL && row->kind == OPTION_CHOICE) {
-            return failure_say(RESNET_USAGE, "--%s wants one of %s, not '%s'", row->name, wanted,
-                               optarg);
+            return failure_say(RESNET_USAGE, "%s%s wants one of %s, not '%s'", dashes(row->name),
+                               row->name, wanted, optarg);
         }
         if (wanted != NULL) {
-            return failure_say(RESNET_USAGE, "--%s wants %s, not '%s'", row->name, wanted, optarg);
+            return failure_say(RESNET_USAGE, "%s%s wants %s, not '%s'", dashes(row->name),
+                               row->name, wanted, optarg);
         }
     }
     *operands = argv + optind;
@@ -256,7 +270,8 @@ resnet_status options_check_normalization(const OptionChannels *mean, const Opti
 }
 
 static void help_row(const char *name, const char *value, const char *help) {
-    int written = printf("  --%s%s%s", name, value != NULL ? " " : "", value != NULL ? value : "");
+    int written = printf("  %s%s%s%s", dashes(name), name, value != NULL ? " " : "",
+                         value != NULL ? value : "");
     if (written > HELP_INDENT - 2) {
         printf("\n");
         written = 0;

@@ -34,7 +34,7 @@ typedef enum OptionKind {
 
 typedef struct Option {
     OptionKind kind;
-    const char *name;  // without the dashes
+    const char *name;  // without the dashes; one letter is written -o, words --out
     const char *value; // its placeholder in --help; NULL for a flag
     size_t offset;     // of its place in the command's struct
     const char *help;

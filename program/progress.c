@@ -144,6 +144,15 @@ void progress_evaluation(Progress *progress, const char *label, const resnet_eva
     progress_show(progress, label, share, figures);
 }
 
+void progress_count(Progress *progress, const char *what, int done, int all) {
+    if (!progress_due(progress)) {
+        return;
+    }
+    char figures[LINE_SIZE];
+    snprintf(figures, sizeof figures, "%s of %s", figure_whole(done), figure_whole(all));
+    progress_show(progress, what, (double)done / all, figures);
+}
+
 static volatile sig_atomic_t stop_flag;
 
 static void stop_handle(int signal_number) {

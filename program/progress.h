@@ -21,6 +21,8 @@ void progress_training(Progress *progress, const char *label, const resnet_train
 // The same of an evaluation of `count` samples: "LABEL ###---  images 512/10,000  error 8.1 % ...".
 void progress_evaluation(Progress *progress, const char *label, const resnet_evaluation *now,
                          int count);
+// Shows how far other work is: "calibrating  12 of 100".
+void progress_count(Progress *progress, const char *what, int done, int all);
 // A line that stays.
 void progress_note(Progress *progress, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
