@@ -128,6 +128,7 @@ RESNET_API const char *resnet_inspection_model(const resnet_inspection *inspecti
 RESNET_API const char *resnet_inspection_shortcut(const resnet_inspection *inspection);
 RESNET_API const char *resnet_inspection_stride_in(const resnet_inspection *inspection); // or NULL
 RESNET_API int resnet_inspection_classes(const resnet_inspection *inspection);
+RESNET_API const char *resnet_inspection_precision(const resnet_inspection *inspection);
 RESNET_API const char *resnet_inspection_refused(const resnet_inspection *inspection);
 RESNET_API int resnet_inspection_notes(const resnet_inspection *inspection);
 RESNET_API const char *resnet_inspection_note(const resnet_inspection *inspection, int index);
@@ -158,6 +159,8 @@ RESNET_API void resnet_model_set_normalization(resnet_model *model, const float 
 RESNET_API int resnet_model_carries_normalization(const resnet_model *model);
 // 1 where nothing told in which convolution the bottlenecks stride, and 3x3 (v1.5) was taken.
 RESNET_API int resnet_model_stride_in_assumed(const resnet_model *model);
+// "int8" for a model that was quantised (see resnet_model_quantize()), else "fp32".
+RESNET_API const char *resnet_model_precision(const resnet_model *model);
 
 typedef struct resnet_summary {
     int64_t parameters, macs;
@@ -206,6 +209,9 @@ RESNET_API resnet_status resnet_data_write_png(const resnet_data *data, int samp
 typedef struct resnet_session_options {
     int threads; // 0: resnet_cpu_count()
     int batch;   // most images at once; 1
+    // "int8" (a model that was quantised), "fp32", or NULL: the one that resnet_model_precision()
+    // tells.
+    const char *precision;
 } resnet_session_options;
 
 RESNET_API void resnet_session_options_default(resnet_session_options *options);
@@ -314,6 +320,58 @@ RESNET_API resnet_status resnet_session_run_timed(resnet_session *session, const
 RESNET_API resnet_status resnet_measure_peak(int threads, const char *precision, double *gflops);
 // Measures 10^9 bytes a second between cores and memory; takes some hundred megabytes meanwhile.
 RESNET_API resnet_status resnet_measure_bandwidth(int threads, double *gigabytes);
+
+// ---- int8 ---------------------------------------------------------------------------------------
+
+typedef struct resnet_quantize_options {
+    // The largest value of a layer that its bytes can have: "mse" (least mean squared error),
+    // "percentile" (so that a share of values is not clipped) or "max" (nothing is); NULL: mse.
+    const char *method;
+    double percentile; // 99.99
+    int samples;       // pictures to calibrate with, drawn by `seed`; 100
+    uint64_t seed;     // 1
+    double max_drop;   // points of top-1 on these pictures that may be lost; 0.5
+    const char *keep;  // layers to keep in float in any case, "conv1,fc"; NULL: none
+    int threads;       // 0: resnet_cpu_count()
+    void (*failure)(void *user, const char *sentence); // a picture that cannot be read; NULL: none
+    void (*progress)(void *user, const char *what, int done, int all); // NULL: none
+    void *user;
+} resnet_quantize_options;
+
+RESNET_API void resnet_quantize_options_default(resnet_quantize_options *options);
+
+// A convolution or linear layer. Ratios are signal to noise in decibels, infinite without noise.
+typedef struct resnet_quantized_layer {
+    const char *name, *op; // "layer1.0.conv1", "conv"
+    int is_int8;           // 0: kept in float
+    double scale;          // of its output: value = scale * (byte - zero); 0: the output is float
+    int zero;
+    double weight_ratio;   // the weights as bytes, against float
+    double rounding_ratio; // the output as bytes, had it been exact before
+    double output_ratio;   // the output in the int8 network, with the noise of all layers before it
+} resnet_quantized_layer;
+
+typedef struct resnet_quantization_summary {
+    int layers, int8_layers;
+    int samples, failed;             // calibration pictures, and those that could not be read
+    int correct_float, correct_int8; // of the samples
+    double logits_ratio;
+} resnet_quantization_summary;
+
+typedef struct resnet_quantization resnet_quantization;
+
+// Calibrates a model for int8 and rounds its weights: sessions made afterwards run in int8, and
+// resnet_model_save() writes a file of about a quarter of the size. Layers that cost more accuracy
+// than options->max_drop allows stay in float. No session of the model may exist meanwhile. On
+// failure the model is as it was. options NULL: defaults.
+RESNET_API resnet_status resnet_model_quantize(resnet_model *model, const resnet_data *data,
+                                               const resnet_quantize_options *options,
+                                               resnet_quantization **out);
+RESNET_API void resnet_quantization_free(resnet_quantization *quantization);
+RESNET_API void resnet_quantization_summarize(const resnet_quantization *quantization,
+                                              resnet_quantization_summary *out);
+RESNET_API resnet_status resnet_quantization_layer(const resnet_quantization *quantization,
+                                                   int index, resnet_quantized_layer *out);
 
 // ---- Training -----------------------------------------------------------------------------------
 

@@ -30,6 +30,6 @@ typedef struct Command {
     "sub-folder a class), list:FILE (lines \"path label-index\")."
 
 extern const Command command_models, command_summary, command_train, command_eval, command_predict,
-    command_inspect, command_convert, command_bench, command_paper;
+    command_inspect, command_convert, command_quantize, command_bench, command_paper;
 
 #endif

@@ -13,7 +13,7 @@
 typedef struct Arguments {
     WeightsOptions weights;
     ViewOptions views;
-    const char *data, *split, *logits;
+    const char *data, *split, *logits, *precision;
     int batch, threads, json;
 } Arguments;
 
@@ -25,6 +25,7 @@ static const Option options[] = {
     {OPTION_CHOICE, "split", "train|test", offsetof(Arguments, split), "default: test"},
     {OPTION_TEXT, "logits", "FILE", offsetof(Arguments, logits),
      "write all logits in data order as a NumPy file (.npy)"},
+    PRECISION_OPTION,
     {OPTION_COUNT, "batch", "N", offsetof(Arguments, batch),
      "images at once (default 128; 16 for networks of more than 128 pixels a side)"},
     {OPTION_COUNT, "threads", "N", offsetof(Arguments, threads),
@@ -87,6 +88,7 @@ static resnet_status session_measure(const resnet_model *model, const Arguments 
     resnet_session_options session_options;
     resnet_session_options_default(&session_options);
     session_options.threads = arguments->threads;
+    session_options.precision = arguments->precision;
     session_options.batch = arguments->batch > 0 ? arguments->batch : batch_default(model);
     resnet_session *session = NULL;
     TRY(resnet_session_create(model, &session_options, &session));

@@ -14,8 +14,7 @@ static const Option options[] = {
     WEIGHTS_MODEL_OPTION,
     {OPTION_FLAG, "json", NULL, offsetof(Arguments, json),
      "one JSON object: file, format, layout, wrapper, model, shortcut, stride_in, classes, "
-     "refused, "
-     "notes[], metadata{}, tensors[{name, parameter, dtype, shape[]}]"},
+     "precision, refused, notes[], metadata{}, tensors[{name, parameter, dtype, shape[]}]"},
     {.kind = OPTION_END}};
 
 static resnet_status inspection_show(const char *path, const resnet_inspection *inspection,

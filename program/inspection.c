@@ -66,6 +66,21 @@ static void model_print(const resnet_inspection *inspection) {
     }
 }
 
+// What is stored as bytes says which layers run in int8.
+static void precision_print(const resnet_inspection *inspection) {
+    if (strcmp(resnet_inspection_precision(inspection), "int8") != 0) {
+        return;
+    }
+    int weights = 0;
+    for (int i = 0; i < resnet_inspection_tensors(inspection); i++) {
+        resnet_tensor tensor;
+        weights += resnet_inspection_tensor(inspection, i, &tensor) == RESNET_OK &&
+                   strcmp(tensor.dtype, "I8") == 0;
+    }
+    fact_begin("precision");
+    printf("int8, the weights of %d layers\n", weights);
+}
+
 void inspection_print_facts(const resnet_inspection *inspection) {
     fact_begin("format");
     printf("%s\n", resnet_inspection_format(inspection));
@@ -80,6 +95,7 @@ void inspection_print_facts(const resnet_inspection *inspection) {
         printf("\n");
     }
     model_print(inspection);
+    precision_print(inspection);
     for (int i = 0; i < resnet_inspection_metadata(inspection); i++) {
         const char *key, *value;
         if (resnet_inspection_metadata_at(inspection, i, &key, &value) == RESNET_OK) {
@@ -146,20 +162,20 @@ resnet_status inspection_print_json(const char *path, const resnet_inspection *i
     json_t *classes =
         model != NULL ? json_integer(resnet_inspection_classes(inspection)) : json_null();
     return json_line(json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", json_text(path),
-        "format", text_or_null(resnet_inspection_format(inspection)), "layout",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "file",
+        json_text(path), "format", text_or_null(resnet_inspection_format(inspection)), "layout",
         text_or_null(resnet_inspection_layout(inspection)), "wrapper",
         text_or_null(resnet_inspection_wrapper(inspection)), "model", text_or_null(model),
         "shortcut", text_or_null(model != NULL ? resnet_inspection_shortcut(inspection) : NULL),
         "stride_in", text_or_null(resnet_inspection_stride_in(inspection)), "classes", classes,
-        "refused", text_or_null(resnet_inspection_refused(inspection)), "notes",
-        notes_json(inspection), "metadata", metadata_json(inspection), "tensors",
-        tensors_json(inspection)));
+        "precision", resnet_inspection_precision(inspection), "refused",
+        text_or_null(resnet_inspection_refused(inspection)), "notes", notes_json(inspection),
+        "metadata", metadata_json(inspection), "tensors", tensors_json(inspection)));
 }
 
 resnet_status inspection_print_json_refusal(const char *path, const char *refused) {
-    return json_line(json_pack("{s:o, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:o, s:[], s:{}, s:[]}",
-                               "file", json_text(path), "format", "layout", "wrapper", "model",
-                               "shortcut", "stride_in", "classes", "refused", json_text(refused),
-                               "notes", "metadata", "tensors"));
+    return json_line(json_pack(
+        "{s:o, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:o, s:[], s:{}, s:[]}", "file",
+        json_text(path), "format", "layout", "wrapper", "model", "shortcut", "stride_in", "classes",
+        "precision", "refused", json_text(refused), "notes", "metadata", "tensors"));
 }

@@ -12,8 +12,9 @@ resnet_status inspection_print_tensors(const resnet_inspection *inspection);
 // A line a fact: format, layout, model, stride, classes, then metadata and notes.
 void inspection_print_facts(const resnet_inspection *inspection);
 
-// One object: file, format, layout, wrapper, model, shortcut, stride_in, classes, refused, notes[],
-// metadata{}, tensors[{name, parameter, dtype, shape[]}]. What is not known is null.
+// One object: file, format, layout, wrapper, model, shortcut, stride_in, classes, precision,
+// refused, notes[], metadata{}, tensors[{name, parameter, dtype, shape[]}]. What is not known is
+// null.
 resnet_status inspection_print_json(const char *path, const resnet_inspection *inspection);
 // The same keys for a file that could not even be opened.
 resnet_status inspection_print_json_refusal(const char *path, const char *refused);

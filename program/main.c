@@ -12,8 +12,8 @@
 #include "output.h"
 
 static const Command *const commands[] = {
-    &command_models,  &command_summary, &command_train, &command_eval,  &command_predict,
-    &command_inspect, &command_convert, &command_bench, &command_paper,
+    &command_models,  &command_summary, &command_train,    &command_eval,  &command_predict,
+    &command_inspect, &command_convert, &command_quantize, &command_bench, &command_paper,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

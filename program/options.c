@@ -174,7 +174,7 @@ static resnet_status option_unknown(const Command *command, const char *given) {
     const char *words[MOST_OPTIONS + 2] = {"help"};
     int count = 1;
     for (const Option *option = command->options; option->kind != OPTION_END; option++) {
-        if (option->kind != OPTION_HEADING) {
+        if (option->kind != OPTION_HEADING && !name_is_letter(option->name)) {
             words[count++] = option->name;
         }
     }

@@ -19,7 +19,7 @@
 typedef struct Arguments {
     WeightsOptions weights;
     ViewOptions views;
-    const char *data, *split, *samples, *png, *explain;
+    const char *data, *split, *samples, *png, *explain, *precision;
     int top, threads, json;
 } Arguments;
 
@@ -32,6 +32,7 @@ static const Option options[] = {
      "one JSON object an image: file, predictions[{index, label, probability}], or file, error"},
     {OPTION_TEXT, "explain-preprocess", "DIR", offsetof(Arguments, explain),
      "write each stage from the picture to the network's input there, as PNG and .npy"},
+    PRECISION_OPTION,
     {OPTION_COUNT, "threads", "N", offsetof(Arguments, threads),
      "default: the CPUs that are free to use"},
     {OPTION_HEADING, "Pictures", NULL, 0, NULL},
@@ -178,6 +179,7 @@ static resnet_status predict_run(int argc, char **argv) {
     PredictorOptions how = {
         .top = arguments.top,
         .threads = arguments.threads,
+        .precision = arguments.precision,
         .json = arguments.json,
         .alone = count == 2 && arguments.data == NULL,
     };

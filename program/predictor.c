@@ -22,6 +22,7 @@ resnet_status predictor_create(const resnet_model *model, const PredictorOptions
     resnet_session_options session;
     resnet_session_options_default(&session);
     session.threads = options->threads;
+    session.precision = options->precision;
     resnet_status status = RESNET_OK;
     if (out->probability == NULL || out->order == NULL) {
         status = failure_say(RESNET_FAILED, "cannot get memory for %d classes", classes);

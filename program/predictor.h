@@ -9,8 +9,9 @@
 #include "resnet.h"
 
 typedef struct PredictorOptions {
-    int top;     // labels to show; cut to the model's classes
-    int threads; // 0: as many as CPUs are free
+    int top;               // labels to show; cut to the model's classes
+    int threads;           // 0: as many as CPUs are free
+    const char *precision; // "fp32", "int8"; NULL: the model's own
     bool json;
     bool alone; // one picture only: its failure is the command's own, told by main.c
     resnet_predict_options views;

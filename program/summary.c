@@ -42,14 +42,14 @@ static resnet_status summary_json(const resnet_model *model, const Arguments *ar
     }
     int channels, height, width;
     resnet_model_input(model, &channels, &height, &width);
-    return json_line(
-        json_pack("{s:s, s:s, s:[i,i,i], s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:o}", "model",
-                  resnet_model_name(model), "shortcut", resnet_model_shortcut(model), "input",
-                  channels, height, width, "classes", resnet_model_classes(model), "batch",
-                  arguments->batch, "parameters", (json_int_t)summary->parameters, "macs",
-                  (json_int_t)summary->macs, "weight_bytes", (json_int_t)summary->weight_bytes,
-                  "inference_bytes", (json_int_t)summary->inference_bytes, "training_bytes",
-                  (json_int_t)summary->training_bytes, "layers", layers));
+    return json_line(json_pack(
+        "{s:s, s:s, s:s, s:[i,i,i], s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:o}", "model",
+        resnet_model_name(model), "shortcut", resnet_model_shortcut(model), "precision",
+        resnet_model_precision(model), "input", channels, height, width, "classes",
+        resnet_model_classes(model), "batch", arguments->batch, "parameters",
+        (json_int_t)summary->parameters, "macs", (json_int_t)summary->macs, "weight_bytes",
+        (json_int_t)summary->weight_bytes, "inference_bytes", (json_int_t)summary->inference_bytes,
+        "training_bytes", (json_int_t)summary->training_bytes, "layers", layers));
 }
 
 static resnet_status summary_layers(const resnet_model *model, const resnet_summary *summary,
@@ -87,6 +87,9 @@ static resnet_status summary_text(const resnet_model *model, const Arguments *ar
            style_begin(stdout, STYLE_BOLD), resnet_model_name(model),
            style_begin(stdout, STYLE_PLAIN), resnet_model_shortcut(model),
            resnet_model_classes(model), channels, height, width);
+    if (strcmp(resnet_model_precision(model), "int8") == 0) {
+        printf("precision      int8\n");
+    }
     printf("parameters     %s\n", figure_whole(summary->parameters));
     printf("multiply-adds  %s for one image\n", figure_whole(summary->macs));
     printf("weights        %s\n", figure_bytes(summary->weight_bytes));

@@ -34,6 +34,9 @@ typedef struct WeightsOptions {
     {OPTION_CHANNELS, "std", "R,G,B", offsetof(Arguments, weights.std), "see --mean"},             \
     {OPTION_TEXT, "labels", "FILE", offsetof(Arguments, weights.labels),                           \
      "names of the classes, one a line, instead of those that the weights carry"}
+#define PRECISION_OPTION                                                                           \
+    {OPTION_CHOICE, "precision", "fp32|int8", offsetof(Arguments, precision),                      \
+     "default: int8 for files that `resnet quantize` made, else fp32"}
 // clang-format on
 
 // Loads weights. What neither they nor an option says is a default, and a warning tells which: the

@@ -5,6 +5,7 @@
 #include "api/handles.h"
 #include "weights/identify.h"
 #include "weights/model_entries.h"
+#include "weights/quantization_text.h"
 
 struct resnet_inspection {
     Arena *arena; // the identity's
@@ -99,6 +100,12 @@ const char *resnet_inspection_stride_in(const resnet_inspection *inspection) {
 
 int resnet_inspection_classes(const resnet_inspection *inspection) {
     return inspection->identity.model != NULL ? inspection->identity.options.classes : 0;
+}
+
+const char *resnet_inspection_precision(const resnet_inspection *inspection) {
+    bool own = model_entries_are_own(inspection->file);
+    return own && tensor_file_metadata(inspection->file, QUANTIZATION_KEY) != NULL ? "int8"
+                                                                                   : "fp32";
 }
 
 const char *resnet_inspection_refused(const resnet_inspection *inspection) {

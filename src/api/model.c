@@ -177,14 +177,21 @@ int resnet_model_carries_normalization(const resnet_model *model) {
     return model->file->has_preprocess;
 }
 
-// Bytes of a network's blocks for one phase, on the backend of this machine.
-static Status phase_bytes(const Graph *graph, int batch, Threads *threads, Phase phase,
-                          size_t *bytes) {
+const char *resnet_model_precision(const resnet_model *model) {
+    return model->file->quantization != NULL ? "int8" : "fp32";
+}
+
+// Bytes of a network's blocks for running, on the backend of this machine.
+static Status session_bytes(const ModelFile *file, int batch, Threads *threads, size_t *bytes) {
     const Backend *backend = NULL;
     TRY(backend_cpu(&backend));
-    NetworkOptions options = {
-        .backend = backend, .threads = threads, .batch = batch, .phase = phase, .fuse = true};
-    return network_bytes(graph, &options, bytes);
+    NetworkOptions options = {.backend = backend,
+                              .threads = threads,
+                              .batch = batch,
+                              .phase = PHASE_INFERENCE,
+                              .fuse = true,
+                              .quantization = file->quantization};
+    return network_bytes(file->graph, &options, bytes);
 }
 
 resnet_status resnet_model_summary(const resnet_model *model, int batch, int threads,
@@ -198,7 +205,7 @@ resnet_status resnet_model_summary(const resnet_model *model, int batch, int thr
     Status status = threads_create(threads > 0 ? threads : cpu_count(), &pool);
     size_t inference = 0, training = 0;
     if (status == STATUS_OK) {
-        status = phase_bytes(graph, batch, pool, PHASE_INFERENCE, &inference);
+        status = session_bytes(model->file, batch, pool, &inference);
     }
     if (status == STATUS_OK) {
         status = train_bytes(model->file->name, &model->file->options, batch, pool, &training);

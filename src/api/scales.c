@@ -19,6 +19,7 @@ typedef struct Scale {
 
 struct Scales {
     const resnet_model *model;
+    const Quantization *quantization; // NULL: float
     Threads *threads;
     Scale scale[SCALES];
 };
@@ -69,7 +70,8 @@ static Status check(const resnet_model *model) {
     return STATUS_OK;
 }
 
-Status scales_create(const resnet_model *model, Threads *threads, Scales **out) {
+Status scales_create(const resnet_model *model, const Quantization *quantization, Threads *threads,
+                     Scales **out) {
     *out = NULL;
     TRY(check(model));
     Scales *scales = calloc(1, sizeof *scales);
@@ -77,6 +79,7 @@ Status scales_create(const resnet_model *model, Threads *threads, Scales **out) 
         return status_fail(STATUS_FAILED, "cannot get memory for several scales");
     }
     scales->model = model;
+    scales->quantization = quantization;
     scales->threads = threads;
     *out = scales;
     return STATUS_OK;
@@ -96,8 +99,11 @@ static Status fit(const Scales *scales, Scale *scale, int height, int width) {
     }
     scale_clear(scale);
     const ModelFile *file = scales->model->file;
-    NetworkOptions options = {
-        .threads = scales->threads, .batch = 1, .phase = PHASE_INFERENCE, .fuse = true};
+    NetworkOptions options = {.threads = scales->threads,
+                              .batch = 1,
+                              .phase = PHASE_INFERENCE,
+                              .fuse = true,
+                              .quantization = scales->quantization};
     TRY(backend_cpu(&options.backend));
     TRY(build(file, height, width, &scale->graph));
     TRY(network_create(scale->graph, file->parameters, &options, &scale->network));

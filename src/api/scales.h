@@ -11,8 +11,9 @@
 typedef struct Scales Scales;
 
 // STATUS_USAGE for models that take one size only: without global pooling, or with a mean for each
-// pixel. `model` and `threads` must outlive it.
-Status scales_create(const resnet_model *model, Threads *threads, Scales **out);
+// pixel. quantization: the model's, or NULL for float. All of them must outlive it.
+Status scales_create(const resnet_model *model, const Quantization *quantization, Threads *threads,
+                     Scales **out);
 void scales_destroy(Scales *scales);
 
 // Adds the scores of the whole picture with short side 224, 256, 384, 480 and 640 to `scores`.

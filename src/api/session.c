@@ -12,12 +12,34 @@ void resnet_session_options_default(resnet_session_options *options) {
     *options = (resnet_session_options){.threads = 0, .batch = 1};
 }
 
+// The quantisation that the session runs with; NULL: float.
+static Status choose_precision(const resnet_model *model, const char *precision,
+                               const Quantization **out) {
+    *out = model->file->quantization;
+    if (precision == NULL) {
+        return STATUS_OK;
+    }
+    if (strcmp(precision, "fp32") == 0) {
+        *out = NULL;
+        return STATUS_OK;
+    }
+    if (strcmp(precision, "int8") != 0) {
+        return status_fail(STATUS_USAGE, "precision '%.40s' is neither fp32 nor int8", precision);
+    }
+    return *out != NULL ? STATUS_OK
+                        : status_fail(STATUS_USAGE,
+                                      "these weights of %s are in float; `resnet quantize` makes "
+                                      "a file that runs in int8",
+                                      model->file->name);
+}
+
 static Status session_fill(resnet_session *session, const resnet_session_options *options) {
     const resnet_model *model = session->model;
     const Backend *backend = NULL;
     if (options->batch < 1) {
         return status_fail(STATUS_USAGE, "a batch of %d images is not possible", options->batch);
     }
+    TRY(choose_precision(model, options->precision, &session->quantization));
     TRY(backend_cpu(&backend));
     TRY(threads_create(options->threads > 0 ? options->threads : cpu_count(), &session->threads));
     TRY(model_ready(model));
@@ -26,7 +48,8 @@ static Status session_fill(resnet_session *session, const resnet_session_options
                               .threads = session->threads,
                               .batch = options->batch,
                               .phase = PHASE_INFERENCE,
-                              .fuse = true};
+                              .fuse = true,
+                              .quantization = session->quantization};
     return network_create(model->file->graph, model->file->parameters, &network, &session->network);
 }
 
@@ -59,9 +82,9 @@ void resnet_session_free(resnet_session *session) {
 }
 
 Status session_scales(resnet_session *session) {
-    return session->scales != NULL
-               ? STATUS_OK
-               : scales_create(session->model, session->threads, &session->scales);
+    return session->scales != NULL ? STATUS_OK
+                                   : scales_create(session->model, session->quantization,
+                                                   session->threads, &session->scales);
 }
 
 static void run_pass(resnet_session *session, const float *images, float *logits,

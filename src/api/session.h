@@ -10,6 +10,7 @@ struct resnet_session {
     const resnet_model *model;
     Threads *threads;
     Network *network;
+    const Quantization *quantization; // the model's; NULL: in float
     int batch;
     Scales *scales; // NULL until several scales are asked for
 };

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "weights/byte_weights.h"
+#include "weights/quantization_text.h"
 
 static const char FORMAT[] = "resnet", VERSION[] = "1";
 static const char BILINEAR[] = "bilinear", BICUBIC[] = "bicubic", RGB[] = "rgb", BGR[] = "bgr";
@@ -15,7 +17,8 @@ static const char PIXEL_MEAN[] = "preprocess.pixel_mean";
 
 // ---- writing ------------------------------------------------------------------------------------
 
-int model_entries_tensors(const ModelFile *file) { return file->graph->param_count + 1; }
+// A pixel mean, and scales beside each tensor of bytes.
+int model_entries_tensors(const ModelFile *file) { return 2 * file->graph->param_count + 1; }
 
 static void add_floats(Entries *entries, const char *key, const float *values, int count) {
     char text[128] = "";
@@ -46,6 +49,34 @@ static Status add_classes(const ModelFile *file, Entries *entries) {
     return STATUS_OK;
 }
 
+static Status add_quantization(const ModelFile *file, Entries *entries) {
+    char *text = NULL;
+    if (file->quantization != NULL) {
+        TRY(quantization_print(file->quantization, &text));
+        entries_add(entries, QUANTIZATION_KEY, text);
+        free(text);
+    }
+    return STATUS_OK;
+}
+
+// Weights that quantising rounded as bytes and scales, all else in float.
+static Status add_param(const ModelFile *file, const Param *param, Entries *entries) {
+    const float *values = parameters_values(file->parameters, param);
+    if (file->quantization != NULL && param->role == PARAM_WEIGHT) {
+        int8_t *bytes = arena_alloc(entries->arena, param->elements);
+        float *scales = arena_alloc(entries->arena, (size_t)param->dims[0] * sizeof *scales);
+        if (bytes == NULL || scales == NULL) {
+            return status_fail(STATUS_FAILED, "cannot get memory for the bytes of %s", param->name);
+        }
+        if (byte_weights_split(param, values, bytes, scales)) {
+            entries_add_bytes(entries, param->name, param->rank, param->dims, bytes, scales);
+            return STATUS_OK;
+        }
+    }
+    entries_add_tensor(entries, param->name, param->rank, param->dims, values);
+    return STATUS_OK;
+}
+
 Status model_entries_add(const ModelFile *file, Entries *entries) {
     const Graph *graph = file->graph;
     Shape input = file->options.input;
@@ -61,10 +92,9 @@ Status model_entries_add(const ModelFile *file, Entries *entries) {
     entries_add(entries, "resnet.input", extents);
     entries_add(entries, "resnet.class_count", number_integer(file->options.classes).text);
     TRY(add_classes(file, entries));
+    TRY(add_quantization(file, entries));
     for (int32_t p = 0; p < graph->param_count; p++) {
-        const Param *param = &graph->params[p];
-        entries_add_tensor(entries, param->name, param->rank, param->dims,
-                           parameters_values(file->parameters, param));
+        TRY(add_param(file, &graph->params[p], entries));
     }
     if (file->has_preprocess) {
         const Preprocess *preprocess = &file->preprocess;
@@ -256,6 +286,20 @@ static Status read_preprocess(const TensorFile *open, ModelFile *file) {
     return status;
 }
 
+static Status read_quantization(const TensorFile *open, ModelFile *file) {
+    const char *text = tensor_file_metadata(open, QUANTIZATION_KEY);
+    if (text == NULL) {
+        return STATUS_OK;
+    }
+    Quantization *table = arena_alloc(file->arena, sizeof *table);
+    if (table == NULL) {
+        return status_fail(STATUS_FAILED, "cannot get memory for a quantisation");
+    }
+    TRY(quantization_parse(text, file->graph, file->arena, table));
+    file->quantization = table;
+    return STATUS_OK;
+}
+
 static bool is_known(const Graph *graph, const char *name) {
     return strncmp(name, MOMENTUM_PREFIX, strlen(MOMENTUM_PREFIX)) == 0 ||
            strncmp(name, TRAINING_PREFIX, strlen(TRAINING_PREFIX)) == 0 ||
@@ -269,7 +313,7 @@ static Status check_tensors(const TensorFile *open, const ModelFile *file) {
     }
     for (int i = 0; i < tensor_file_count(open); i++) {
         const char *name = tensor_file_tensor(open, i)->name;
-        if (!is_known(file->graph, name)) {
+        if (!is_known(file->graph, name) && !entries_are_scales(open, name)) {
             return status_fail(STATUS_FAILED, "tensor \"%.80s\" does not belong to %s", name,
                                file->name);
         }
@@ -296,6 +340,7 @@ static Status read_model(const TensorFile *open, ModelFile **out) {
     TRY(model_file_create(text, &options, out));
     TRY(check_tensors(open, *out));
     TRY(read_classes(open, *out));
+    TRY(read_quantization(open, *out));
     return read_preprocess(open, *out);
 }
 

@@ -13,7 +13,7 @@
 
 // Room for `entries_create` to hold a model's own entries.
 int model_entries_tensors(const ModelFile *file);
-enum { MODEL_ENTRIES_METADATA = 15 };
+enum { MODEL_ENTRIES_METADATA = 16 };
 
 // Adds the description, the parameters and the preprocessing of a model with parameters.
 Status model_entries_add(const ModelFile *file, Entries *entries);

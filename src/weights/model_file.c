@@ -97,6 +97,33 @@ Status model_file_set_preprocess(ModelFile *file, const Preprocess *preprocess) 
     return STATUS_OK;
 }
 
+Status model_file_set_quantization(ModelFile *file, const Quantization *table) {
+    Arena *arena = file->arena;
+    Quantization *copy = arena_alloc(arena, sizeof *copy);
+    if (copy == NULL) {
+        return out_of_memory();
+    }
+    *copy = *table;
+    copy->values = arena_alloc(arena, (size_t)table->value_count * sizeof *copy->values + 1);
+    copy->float_nodes =
+        arena_alloc(arena, (size_t)table->float_count * sizeof *copy->float_nodes + 1);
+    bool failed = copy->values == NULL || copy->float_nodes == NULL;
+    for (int32_t i = 0; i < table->value_count && !failed; i++) {
+        copy->values[i] = table->values[i];
+        copy->values[i].name = arena_format(arena, "%s", table->values[i].name);
+        failed = copy->values[i].name == NULL;
+    }
+    for (int32_t i = 0; i < table->float_count && !failed; i++) {
+        copy->float_nodes[i] = arena_format(arena, "%s", table->float_nodes[i]);
+        failed = copy->float_nodes[i] == NULL;
+    }
+    if (failed) {
+        return out_of_memory();
+    }
+    file->quantization = copy;
+    return STATUS_OK;
+}
+
 // ---- loading ------------------------------------------------------------------------------------
 
 // A parameter from its tensor: borrowed where the file has it as the kernels read it.
@@ -126,8 +153,14 @@ static Status load_own(const TensorFile *open, const char *path, const LoadOptio
     for (int32_t p = 0; p < file->graph->param_count; p++) {
         const Param *param = &file->graph->params[p];
         const Tensor *tensor = NULL;
-        if (entries_find_param(open, "", param, &tensor) != STATUS_OK ||
-            take_tensor(file, param, tensor, options->map) != STATUS_OK) {
+        Status status = entries_find_param(open, "", param, &tensor);
+        if (status == STATUS_OK) {
+            status = tensor->dtype == DTYPE_I8
+                         ? entries_read_param(open, "", param,
+                                              parameters_values(file->parameters, param))
+                         : take_tensor(file, param, tensor, options->map);
+        }
+        if (status != STATUS_OK) {
             return status_context(STATUS_FAILED, "%s", path);
         }
     }

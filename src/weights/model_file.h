@@ -9,6 +9,7 @@
 #include "data/preprocess.h"
 #include "formats/tensor_file.h"
 #include "graph/graph.h"
+#include "graph/quantize.h"
 #include "models/models.h"
 #include "network/network.h"
 
@@ -19,6 +20,9 @@
 // up to 9 significant digits), "resnet.resize" (0: the crop's own size), "resnet.interpolation"
 // (bilinear, bicubic), "resnet.channel_order" (rgb, bgr) and "resnet.scale"; the last four may be
 // absent: 0, bilinear, rgb, 1/255. A per-pixel mean is the tensor "preprocess.pixel_mean" [H,W,C].
+// Of a model that was quantised "resnet.quantization" (see quantization_text.h) has the scales of
+// activations, and weights that are bytes times scales (see byte_weights.h) are written so: I8
+// "NAME.weight" and F32 "NAME.weight_scale".
 typedef struct ModelFile {
     Arena *arena;           // owns the strings
     char *name;             // "resnet20"
@@ -31,6 +35,7 @@ typedef struct ModelFile {
     Preprocess preprocess;
     TensorFile *source;     // open while parameters are borrowed from it; else NULL
     bool stride_in_assumed; // neither the file nor the caller said where bottlenecks stride
+    const Quantization *quantization; // how it runs in int8; NULL: in float only
 } ModelFile;
 
 // A model without parameters yet: enough for `resnet summary`, and cheap for 60 million of them.
@@ -42,6 +47,8 @@ Status model_file_initialise(ModelFile *file, uint64_t seed);
 // Copies names and preprocessing into the model. channels 1 or 3.
 Status model_file_set_classes(ModelFile *file, char *const *names, int count);
 Status model_file_set_preprocess(ModelFile *file, const Preprocess *preprocess);
+// The same for a quantisation of its fused graph.
+Status model_file_set_quantization(ModelFile *file, const Quantization *table);
 
 // What a file need not say itself; zeros: as the file says, or the default.
 typedef struct LoadOptions {

@@ -7,12 +7,12 @@ run --version
 expect_like 0 'resnet [0-9]*.[0-9]*.[0-9]*' ''
 
 run --help
-expect_like 0 'Usage: resnet COMMAND *Commands:*models*summary*train*eval*predict*inspect*convert*bench*paper*Example:*' ''
+expect_like 0 'Usage: resnet COMMAND *Commands:*models*summary*train*eval*predict*inspect*convert*quantize*bench*paper*Example:*' ''
 cp "$T/out" "$T/help"
 run -h
 expect 0 "$(cat "$T/help")" ''
 
-for name in models summary train eval predict inspect convert bench paper; do
+for name in models summary train eval predict inspect convert quantize bench paper; do
     run "$name" --help
     expect_like 0 "Usage: resnet $name *--json*--help*Example:*resnet $name*" ''
     [ "$(awk 'length > 80' "$T/out")" = '' ] || fail 'a line of --help is wider than 80 columns'

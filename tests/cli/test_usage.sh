@@ -63,6 +63,14 @@ check '--mean and --std belong together: --mean is missing' convert x y --std 1
 check 'inspect wants a FILE of weights; `resnet inspect --help` shows an example' inspect
 check "inspect does not know what to do with 'y'" inspect x y
 check 'convert wants a file IN and a file OUT; `resnet convert --help` shows an example' convert x
+check '--data SPEC is missing' quantize x -o y
+check '-o OUT is missing' quantize x --data a:b
+check '-o wants a value' quantize x --data a:b -o
+check "-o wants a value that is not empty, not ''" quantize x --data a:b -o ''
+check "--method wants one of mse|percentile|max, not 'kl'" quantize x --method kl
+check "--max-drop wants a number from zero up, not '-1'" quantize x --max-drop -1
+check "--precision wants one of fp32|int8, not 'int4'" eval x --precision int4
+check "quantize has no option '-p'; \`resnet quantize --help\` lists them" quantize x -p y
 check "--only wants one of degradation, not 'all'" paper --only all
 check 'x/y.safetensors is a file: --shortcut, --classes and --input are for architectures by name' \
     summary x/y.safetensors --classes 5
