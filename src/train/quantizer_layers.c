@@ -123,14 +123,12 @@ Status layer_round(Layers *layers, Layer *layer, bool bytes) {
 
 // ---- outputs ------------------------------------------------------------------------------------
 
-// Value c of pixel p as the network holds it: bytes come in groups of four channels.
+// A value as the network holds it.
 static float value_at(const Node *node, const void *values, size_t pixel, size_t channel) {
-    size_t channels = (size_t)node->shape.channels;
     if (!node->bytes) {
-        return ((const float *)values)[pixel * channels + channel];
+        return ((const float *)values)[pixel * (size_t)node->shape.channels + channel];
     }
-    size_t padded = (channels + 3) / 4 * 4;
-    int byte = ((const uint8_t *)values)[pixel * padded + channel];
+    int byte = ((const uint8_t *)values)[pixel * shape_byte_pixel(node->shape) + channel];
     return node->scale * (float)(byte - node->zero);
 }
 
