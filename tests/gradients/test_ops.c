@@ -139,7 +139,8 @@ static void test_finite_differences(void **state) {
 
 static void test_every_op_has_a_case(void **state) {
     (void)state;
-    bool seen[OP_COUNT] = {[OP_INPUT] = true};
+    // Bytes exist in inference only.
+    bool seen[OP_COUNT] = {[OP_INPUT] = true, [OP_QUANTIZE] = true, [OP_DEQUANTIZE] = true};
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         seen[CASES[i].node.op] = true;
     }

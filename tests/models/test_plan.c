@@ -15,6 +15,7 @@
 #include "graph/fuse.h"
 #include "graph/op.h"
 #include "graph/plan.h"
+#include "graph/quantize.h"
 #include "models/models.h"
 #include "small_nets.h"
 
@@ -33,7 +34,7 @@ typedef struct Simulation {
 static size_t elements_of(const Simulation *s, Kind kind, NodeId id) {
     const Node *node = &s->graph->nodes[id];
     return kind == SAVED ? op_saved_elements(s->graph, node, s->batch)
-                         : (size_t)s->batch * shape_elements(node->shape);
+                         : (size_t)s->batch * node_elements(node);
 }
 
 static int64_t offset_of(const Simulation *s, Kind kind, NodeId id) {
@@ -220,6 +221,21 @@ static void simulate(const Graph *graph, int batch, bool training, bool keep_val
     arena_destroy(arena);
 }
 
+// With all values as bytes that can be.
+static void simulate_bytes(const Graph *inference, int batch) {
+    Graph *graph = NULL;
+    Quantization table = {.values = calloc((size_t)inference->node_count, sizeof *table.values)};
+    assert_non_null(table.values);
+    for (NodeId i = 0; i < inference->node_count; i++) {
+        table.values[table.value_count++] = (QuantizedValue){inference->nodes[i].name, 1, 0};
+    }
+    assert_int_equal(graph_quantize(inference, &table, &graph), STATUS_OK);
+    simulate(graph, batch, false, false);
+    simulate(graph, batch, false, true);
+    graph_destroy(graph);
+    free(table.values);
+}
+
 // Plain and fused, for inference and training, with and without keeping values.
 static void simulate_all(const Graph *graph, int batch) {
     Graph *inference = NULL, *training = NULL;
@@ -232,6 +248,7 @@ static void simulate_all(const Graph *graph, int batch) {
         simulate(training, batch, false, keep == 1);
         simulate(training, batch, true, keep == 1);
     }
+    simulate_bytes(inference, batch);
     graph_destroy(inference);
     graph_destroy(training);
 }

@@ -7,13 +7,13 @@
 //     AVX-512, AVX2
 //               bytes become 16 bits, vpmaddwd sums pairs: a register holds LANES / 2 lanes, two
 //               sums for each, which are added up at the end. (vpmaddubsw would saturate.)
-//     others    as VNNI, in plain C
+//     others    the same in plain C: 16 bits hold a product, and its 32 bits are taken apart
 #ifndef RESNET_BACKEND_CPU_KERNELS_INT8_VECTOR_H
 #define RESNET_BACKEND_CPU_KERNELS_INT8_VECTOR_H
 
 #include "backend/cpu/kernels/vector.h"
 
-#if defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -89,33 +89,37 @@ INT8_INLINE IntVec lane_sums(const IntVec *sum, int vector) {
 
 #else
 
-enum { SUM_LANES = LANES };
-typedef struct Weights {
-    int8_t byte[4 * LANES];
-} Weights;
-typedef struct Input {
-    uint8_t byte[4];
-} Input;
+enum { SUM_LANES = LANES / 2 };
+typedef int16_t WordVec __attribute__((vector_size(VECTOR_BYTES)));
+typedef int8_t HalfVec __attribute__((vector_size(VECTOR_BYTES / 2)));
+typedef uint8_t UnsignedHalfVec __attribute__((vector_size(VECTOR_BYTES / 2)));
+typedef WordVec Weights;
+typedef WordVec Input;
 
 INT8_INLINE Weights load_weights(const int8_t *from) {
-    Weights w;
-    memcpy(&w, from, sizeof w);
-    return w;
+    HalfVec bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    return __builtin_convertvector(bytes, WordVec);
 }
 INT8_INLINE Input load_input(const int32_t *from) {
-    Input x;
-    memcpy(&x, from, sizeof x);
-    return x;
+    const int32_t twice[2] = {*(const UnalignedDword *)from, *(const UnalignedDword *)from};
+    UnsignedHalfVec bytes;
+    memcpy(&bytes, twice, sizeof bytes);
+    return __builtin_convertvector(bytes, WordVec);
 }
+// A product is at most 255 * 127, which 16 bits hold.
 INT8_INLINE IntVec dot(IntVec sum, Input x, Weights w) {
-    for (int lane = 0; lane < LANES; lane++) {
-        for (int i = 0; i < 4; i++) {
-            sum[lane] += x.byte[i] * w.byte[4 * lane + i];
-        }
-    }
-    return sum;
+#if defined(__SSE2__)
+    return sum + (IntVec)_mm_madd_epi16((__m128i)x, (__m128i)w);
+#else
+    const IntVec pairs = (IntVec)(x * w);
+    return sum + (pairs << 16 >> 16) + (pairs >> 16);
+#endif
 }
-INT8_INLINE IntVec lane_sums(const IntVec *sum, int vector) { return sum[vector]; }
+INT8_INLINE IntVec lane_sums(const IntVec *sum, int vector) {
+    const IntVec low = sum[2 * vector], high = sum[2 * vector + 1];
+    return (IntVec){low[0] + low[1], low[2] + low[3], high[0] + high[1], high[2] + high[3]};
+}
 
 #endif
 
