@@ -13,9 +13,10 @@
 //     byte = round(clamp(sum * (unit / output_scale))) + output_zero        (output in bytes)
 //
 // Pixels of the padding hold input_zero. sum fits 32 bits whatever the input: see
-// int8_channel_scale(). The shift is there for the residual, whose factor it makes finer; without
-// one it is 0. All rounding is to nearest, ties to even. There is one product in float only, and no
-// sum behind it, so that no compiler can fuse the two.
+// int8_channel_scale(). The shift is nearly always 0: it is there for residuals that are small
+// beside the unit, so that their factor has 7 bits at least. All rounding is to nearest, ties to
+// even. There is one product in float only, and no sum behind it, so that no compiler can fuse the
+// two.
 #ifndef RESNET_BACKEND_INT8_H
 #define RESNET_BACKEND_INT8_H
 
@@ -23,7 +24,13 @@
 
 #include "backend/backend.h"
 
-enum { INT8_SHIFT_MAX = 8, INT8_WEIGHT_MAX = 127, INT8_BYTE_MAX = 255 };
+enum {
+    INT8_WEIGHT_MAX = 127,
+    INT8_BYTE_MAX = 255,
+    INT8_SHIFT_MAX = 8,
+    INT8_RESIDUAL_GOOD = 128,  // least factor of a residual without a shift
+    INT8_RESIDUAL_MAX = 0x7fff // most: 16 bits, for which there are faster products
+};
 
 // What an output channel of a layer computes with.
 typedef struct Int8Channel {
@@ -60,15 +67,17 @@ static inline double int8_fold(double bias, const double *scale, const double *s
     return factor;
 }
 
-// The channel's first three fields. `largest`: |weight|, before the factor. What it makes of
-// offset and residual is at most 2^29 each, by a larger weight_scale where the weights are all
-// but nothing; the products are at most 255 * 127 * QUANTIZED_DEPTH_MAX, below 2^30.
+// The channel's first three fields. `largest`: |weight|, before the factor. The offset is at most
+// 2^29 units and the residual's factor at most INT8_RESIDUAL_MAX, by a larger weight_scale where
+// the weights are all but nothing; the products are at most 255 * 127 * QUANTIZED_DEPTH_MAX, below
+// 2^30.
 static inline Int8Channel int8_channel_scale(const Call *call, double largest, double factor,
                                              double offset) {
     const Node *residual = call->input_node[1];
-    const double most = fmax(fabs(offset), residual != NULL ? INT8_BYTE_MAX * residual->scale : 0);
-    const double least = most / ((double)call->input_node[0]->scale * 0x1p29);
-    double scale = fmax(largest * fabs(factor) / INT8_WEIGHT_MAX, least);
+    const double least_unit = fmax(
+        fabs(offset) / 0x1p29, residual != NULL ? (double)residual->scale / INT8_RESIDUAL_MAX : 0);
+    double scale = fmax(largest * fabs(factor) / INT8_WEIGHT_MAX,
+                        least_unit / (double)call->input_node[0]->scale);
     scale = scale > 0 ? scale : 1;
     return (Int8Channel){.offset = offset, .inverse = factor / scale, .weight_scale = scale};
 }
@@ -82,17 +91,17 @@ static inline int8_t int8_weight(float weight, double inverse) {
 static inline void int8_channel_finish(const Call *call, int64_t sum, int64_t magnitude,
                                        Int8Channel *channel) {
     const Node *input = call->input_node[0], *residual = call->input_node[1];
+    const double added = residual != NULL ? (double)residual->scale : 0;
     double unit = (double)input->scale * channel->weight_scale;
+    double most = INT8_BYTE_MAX * ((double)magnitude + added / unit) + fabs(channel->offset) / unit;
     channel->shift = 0;
-    if (residual != NULL) {
-        double most = (double)magnitude * INT8_BYTE_MAX +
-                      (fabs(channel->offset) + INT8_BYTE_MAX * (double)residual->scale) / unit;
-        for (; channel->shift < INT8_SHIFT_MAX && most <= 0x1p29; most *= 2) {
-            channel->shift++;
-            unit /= 2;
-        }
+    while (residual != NULL && added / unit < INT8_RESIDUAL_GOOD &&
+           channel->shift < INT8_SHIFT_MAX && most < 0x1p29) {
+        channel->shift++;
+        unit /= 2;
+        most *= 2;
     }
-    const double factor = residual != NULL ? int8_round((double)residual->scale / unit) : 0;
+    const double factor = fmin(int8_round(added / unit), INT8_RESIDUAL_MAX);
     double start = int8_round(channel->offset / unit) -
                    (double)input->zero * (double)sum * (double)(1 << channel->shift);
     if (residual != NULL) {
@@ -100,7 +109,12 @@ static inline void int8_channel_finish(const Call *call, int64_t sum, int64_t ma
     }
     channel->start = (int32_t)start;
     channel->residual = (int32_t)factor;
-    channel->factor = (float)(call->node->bytes ? unit / (double)call->node->scale : unit);
+    channel->factor = (float)unit;
+    if (call->node->bytes) {
+        // At most what keeps the product below 2^31: beyond that, nearly all bytes are 0 or 255.
+        const double limit = 0x1.fp30 / fmax(most, 1);
+        channel->factor = (float)fmin(unit / (double)call->node->scale, limit);
+    }
 }
 
 // The byte of a value that is x times the scale.

@@ -148,6 +148,16 @@ static void run_panel(Pass *pass) {
     }
 }
 
+// The shifts of some lanes; NULL where all are 0, as they nearly always are.
+static const int32_t *shift_of(const Sweep *sweep, ptrdiff_t lane, int lanes) {
+    const int32_t *shift = sweep->prepared.shift + lane;
+    int32_t any = 0;
+    for (int i = 0; i < lanes; i++) {
+        any |= shift[i];
+    }
+    return sweep->call->input[1] != NULL && any != 0 ? shift : NULL;
+}
+
 // The panels p0 … p1-1 over a strip that lies filled in memory.
 static void run_strip(const Sweep *sweep, int image, int group, const ConvPart *part,
                       const int32_t *strip, int p0, int p1, int32_t *taps, ConvAhead *ahead) {
@@ -188,7 +198,7 @@ static void run_strip(const Sweep *sweep, int image, int group, const ConvPart *
         pass.tile.start = sweep->prepared.start + lane;
         pass.tile.factor = sweep->prepared.factor + lane;
         pass.tile.residual_factor = sweep->prepared.residual + lane;
-        pass.tile.shift = sweep->prepared.shift + lane;
+        pass.tile.shift = shift_of(sweep, lane, pass.lanes);
         run_panel(&pass);
     }
 }

@@ -29,7 +29,8 @@ typedef struct Int8Tile {
     const int8_t *weights; // [block][tap][dword][lane][4]
     const int32_t *start;  // [lane]
     const float *factor;   // [lane]
-    // Bytes that are added; NULL for none. Then sums are shifted first:
+    // Bytes that are added, times residual_factor (0 … 2^15 - 1); NULL for none. Where shift is not
+    // NULL, sums are shifted before that:
     // sum * 2^shift[lane] + start[lane] + byte * residual_factor[lane].
     const uint8_t *residual[2];
     ptrdiff_t residual_stride;

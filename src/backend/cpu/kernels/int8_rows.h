@@ -5,13 +5,12 @@
 
 #include "backend/cpu/kernels/conv_rows.h"
 
-// Most rows: as many registers of sums as float tiles have. Where a register holds half a vector's
-// lanes, a tile has half as many rows.
+// Most rows. Where a register of sums holds half a vector's lanes, a tile has half as many.
 #if defined(__AVX512VNNI__)
-#define INT8_ROWS 28
-#define INT8_ROWS_1 ROWS_28
+#define INT8_ROWS 14
+#define INT8_ROWS_1 ROWS_14
 #define INT8_ROWS_2 ROWS_14
-enum { INT8_MOST_1 = 28, INT8_MOST_2 = 14 };
+enum { INT8_MOST_1 = 14, INT8_MOST_2 = 14 };
 #elif defined(__AVX512F__)
 #define INT8_ROWS 14
 #define INT8_ROWS_1 ROWS_14

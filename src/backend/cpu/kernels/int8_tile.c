@@ -12,76 +12,122 @@ enum {
     PAIRS = SUMS > VECTORS // sums of a lane are in two parts, so that none begins with `start`
 };
 
-// What follows the sums, row by row from memory: unrolled over the registers of a tile it would be
-// many times as much code. Literals after inlining: units, residual, floats.
-INT8_INLINE void finish_rows(const Int8Tile *tile, const IntVec *sum, int rows, const int units,
-                             const bool residual, const bool floats) {
-    const Rounding rounding = rounding_of(tile->zero, tile->relu);
-    const bool relu = tile->relu;
-    const int half = rows / 2;
+// What a panel's lanes end with, in registers or at least not behind pointers that stores of bytes
+// might change.
+typedef struct Lanes {
     Vec factor[TILE_UNITS * VECTORS];
-    IntVec start[TILE_UNITS * VECTORS], shift[TILE_UNITS * VECTORS],
-        residual_factor[TILE_UNITS * VECTORS];
+    IntVec start[TILE_UNITS * VECTORS], residual[TILE_UNITS * VECTORS], shift[TILE_UNITS * VECTORS];
+} Lanes;
+
+// Literals after inlining: vectors, residual, shifted.
+INT8_INLINE Lanes load_lanes(const Int8Tile *tile, const int vectors, const bool residual,
+                             const bool shifted) {
+    Lanes lanes;
     UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
-        if (j < units * VECTORS) {
-            factor[j] = vec_load(tile->factor + j * LANES);
-            start[j] = int_load(tile->start + j * LANES);
-            shift[j] = residual ? int_load(tile->shift + j * LANES) : (IntVec){0};
-            residual_factor[j] =
+        if (j < vectors) {
+            lanes.factor[j] = vec_load(tile->factor + j * LANES);
+            lanes.start[j] = int_load(tile->start + j * LANES);
+            lanes.residual[j] =
                 residual ? int_load(tile->residual_factor + j * LANES) : (IntVec){0};
+            lanes.shift[j] = shifted ? int_load(tile->shift + j * LANES) : (IntVec){0};
         }
     }
-    const uint8_t *added = tile->residual[0];
-    char *to = tile->output[0];
-    const ptrdiff_t step = tile->output_stride * (floats ? (ptrdiff_t)sizeof(float) : 1);
-    for (int i = 0; i < rows; i++) {
-        if (i == half) {
-            added = tile->residual[1];
-            to = tile->output[1];
+    return lanes;
+}
+
+// A row's output from its sums; `added`: its residual. Literals after inlining as above.
+INT8_INLINE void finish_row(const Lanes *lanes, const IntVec *sum, const uint8_t *added,
+                            const int vectors, const bool residual, const bool shifted,
+                            Vec *value) {
+    UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
+        if (j < vectors) {
+            IntVec total = lane_sums(sum, j);
+            if (shifted) {
+                total <<= lanes->shift[j];
+            }
+            if (shifted || PAIRS) {
+                total += lanes->start[j];
+            }
+            if (residual) {
+                total = add_products(total, load_bytes(added + j * LANES), lanes->residual[j]);
+            }
+            value[j] = __builtin_convertvector(total, Vec) * lanes->factor[j];
         }
-        IntVec total[TILE_UNITS * VECTORS];
+    }
+}
+
+// Where the pointer is now is hidden from the compiler: it would otherwise compute all rows'
+// addresses at once and keep them in memory until the tile ends.
+#define STEP_ROW(pointer) __asm__("" : "+r"(pointer))
+
+// Bytes from sums in registers, two rows at a time. Literals after inlining: rows, units, residual.
+INT8_INLINE void finish_bytes(const int rows, const int units, const bool residual,
+                              const Int8Tile *tile, IntVec sum[][TILE_UNITS * SUMS]) {
+    const Ending ending = ending_of(tile->zero, tile->relu);
+    const Lanes lanes = load_lanes(tile, units * VECTORS, residual, false);
+    const ptrdiff_t stride = tile->output_stride, residual_stride = tile->residual_stride;
+    uint8_t *to = tile->output[0], *before = to, *const to1 = tile->output[1];
+    const uint8_t *added = tile->residual[0], *const added1 = tile->residual[1];
+    Vec value[2][TILE_UNITS * VECTORS];
+    UNROLL for (int i = 0; i < INT8_ROWS; i++) {
+        if (i < rows) {
+            if (i == rows / 2) {
+                to = to1;
+                added = added1;
+            }
+            STEP_ROW(to);
+            finish_row(&lanes, sum[i], added, units * VECTORS, residual, false, value[i % 2]);
+            if (i % 2 == 1) {
+                store_rows(&ending, before, to, value[0], value[1], units);
+            } else if (i == rows - 1) {
+                store_rows(&ending, to, to, value[0], value[0], units);
+            }
+            before = to;
+            to += stride;
+            if (residual) {
+                STEP_ROW(added);
+                added += residual_stride;
+            }
+        }
+    }
+}
+
+// The same for all else, which is rare, from sums in memory.
+INT8_INLINE void finish_rows(const Int8Tile *tile, const IntVec *sum, int rows, const int units,
+                             const bool residual, const bool shifted) {
+    const Ending ending = ending_of(tile->zero, tile->relu);
+    const Lanes lanes = load_lanes(tile, units * VECTORS, residual, shifted);
+    const int half = rows / 2;
+    for (int i = 0; i < rows; i++) {
+        const int side = i >= half;
+        const ptrdiff_t row = i - side * half, place = row * tile->output_stride;
+        const uint8_t *added = residual ? tile->residual[side] + row * tile->residual_stride : NULL;
         Vec value[TILE_UNITS * VECTORS];
+        finish_row(&lanes, sum, added, units * VECTORS, residual, shifted, value);
+        sum += units * SUMS;
+        if (!tile->floats) {
+            uint8_t *to = (uint8_t *)tile->output[side] + place;
+            store_rows(&ending, to, to, value, value, units);
+            continue;
+        }
         UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
             if (j < units * VECTORS) {
-                total[j] = lane_sums(sum, j);
-                if (residual) {
-                    total[j] = (total[j] << shift[j]) + start[j] +
-                               load_bytes(added + j * LANES) * residual_factor[j];
-                } else if (PAIRS) {
-                    total[j] += start[j];
-                }
-                value[j] = __builtin_convertvector(total[j], Vec) * factor[j];
-                if (floats) {
-                    vec_store((float *)(void *)to + j * LANES,
-                              relu ? vec_relu(value[j]) : value[j]);
-                } else {
-                    total[j] = round_bytes(&rounding, value[j]);
-                }
+                vec_store((float *)tile->output[side] + place + j * LANES,
+                          tile->relu ? vec_relu(value[j]) : value[j]);
             }
         }
-        UNROLL for (int j = 0; j < TILE_UNITS; j++) {
-            if (!floats && j < units) {
-                store_bytes((uint8_t *)to + j * CONV_BLOCK, total + j * VECTORS);
-            }
-        }
-        sum += units * SUMS;
-        to += step;
-        added += residual ? tile->residual_stride : 0;
     }
 }
 
 #define DEFINE_FINISH(units)                                                                       \
     static __attribute__((noinline)) void finish_##units(const Int8Tile *tile, const IntVec *sum,  \
                                                          int rows) {                               \
-        const bool residual = tile->residual[0] != NULL;                                           \
-        if (tile->floats && residual) {                                                            \
-            finish_rows(tile, sum, rows, units, true, true);                                       \
-        } else if (tile->floats) {                                                                 \
-            finish_rows(tile, sum, rows, units, false, true);                                      \
-        } else if (residual) {                                                                     \
+        if (tile->residual[0] == NULL) {                                                           \
+            finish_rows(tile, sum, rows, units, false, false);                                     \
+        } else if (tile->shift == NULL) {                                                          \
             finish_rows(tile, sum, rows, units, true, false);                                      \
         } else {                                                                                   \
-            finish_rows(tile, sum, rows, units, false, false);                                     \
+            finish_rows(tile, sum, rows, units, true, true);                                       \
         }                                                                                          \
     }
 
@@ -101,7 +147,7 @@ INT8_INLINE void int8_tile(const int rows, const int units, const Int8Tile *tile
             }
         }
     }
-    if (!PAIRS && tile->residual[0] == NULL) {
+    if (!PAIRS && tile->shift == NULL) {
         UNROLL for (int i = 0; i < INT8_ROWS; i++) {
             UNROLL for (int j = 0; j < TILE_UNITS * SUMS; j++) {
                 if (i < rows && j < sums) {
@@ -144,6 +190,14 @@ INT8_INLINE void int8_tile(const int rows, const int units, const Int8Tile *tile
         block1 += tile->plane;
     }
 
+    if (!tile->floats && tile->shift == NULL) {
+        if (tile->residual[0] == NULL) {
+            finish_bytes(rows, units, false, tile, sum);
+        } else {
+            finish_bytes(rows, units, true, tile, sum);
+        }
+        return;
+    }
     IntVec done[INT8_ROWS * TILE_UNITS * SUMS];
     UNROLL for (int i = 0; i < INT8_ROWS; i++) {
         UNROLL for (int j = 0; j < TILE_UNITS * SUMS; j++) {

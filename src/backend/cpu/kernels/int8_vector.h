@@ -179,6 +179,82 @@ INT8_INLINE void store_bytes(uint8_t *to, const IntVec *from) {
 #endif
 }
 
+// What ends a tile: sums that were made floats are rounded to whole numbers, cut to bytes by
+// instructions that saturate, and stored. |value| is below 2^31.
+typedef struct Ending {
+#if defined(__AVX512F__)
+    __m512i zero, low; // words, bytes
+#elif defined(__AVX2__)
+    __m256i zero;
+    __m128i low;
+#else
+    Rounding rounding;
+#endif
+} Ending;
+
+INT8_INLINE Ending ending_of(int32_t zero, bool relu) {
+#if defined(__AVX512F__)
+    return (Ending){_mm512_set1_epi16((short)zero), _mm512_set1_epi8((char)(relu ? zero : 0))};
+#elif defined(__AVX2__)
+    return (Ending){_mm256_set1_epi16((short)zero), _mm_set1_epi8((char)(relu ? zero : 0))};
+#else
+    return (Ending){rounding_of(zero, relu)};
+#endif
+}
+
+// Two rows of `units` times 16 lanes, which may be one and the same.
+INT8_INLINE void store_rows(const Ending *ending, uint8_t *to0, uint8_t *to1, const Vec *row0,
+                            const Vec *row1, const int units) {
+#if defined(__AVX512F__)
+    const __m512i first0 = _mm512_cvtps_epi32((__m512)row0[0]);
+    const __m512i first1 = _mm512_cvtps_epi32((__m512)row1[0]);
+    if (units == 2) { // in each 128 bits: 8 bytes of row 0, 8 of row 1
+        const __m512i words0 = _mm512_packs_epi32(first0, _mm512_cvtps_epi32((__m512)row0[1]));
+        const __m512i words1 = _mm512_packs_epi32(first1, _mm512_cvtps_epi32((__m512)row1[1]));
+        const __m512i bytes =
+            _mm512_max_epu8(_mm512_packus_epi16(_mm512_adds_epi16(words0, ending->zero),
+                                                _mm512_adds_epi16(words1, ending->zero)),
+                            ending->low);
+        const __m512i order =
+            _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+        const __m512i ordered = _mm512_permutexvar_epi32(order, bytes);
+        _mm256_storeu_si256((__m256i_u *)to0, _mm512_castsi512_si256(ordered));
+        _mm256_storeu_si256((__m256i_u *)to1, _mm512_extracti64x4_epi64(ordered, 1));
+        return;
+    }
+    const __m512i words = _mm512_adds_epi16(_mm512_packs_epi32(first0, first1), ending->zero);
+    const __m512i bytes = _mm512_max_epu8(_mm512_packus_epi16(words, words), ending->low);
+    const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+    const __m512i ordered = _mm512_permutexvar_epi32(order, bytes);
+    _mm_storeu_si128((__m128i_u *)to0, _mm512_castsi512_si128(ordered));
+    _mm_storeu_si128((__m128i_u *)to1, _mm512_extracti32x4_epi32(ordered, 1));
+#elif defined(__AVX2__)
+    (void)units;
+    for (int i = 0; i < 2; i++) {
+        const Vec *row = i == 0 ? row0 : row1;
+        const __m256i words =
+            _mm256_adds_epi16(_mm256_packs_epi32(_mm256_cvtps_epi32((__m256)row[0]),
+                                                 _mm256_cvtps_epi32((__m256)row[1])),
+                              ending->zero);
+        const __m256i ordered = _mm256_permute4x64_epi64(words, 0xd8);
+        const __m128i bytes =
+            _mm_packus_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1));
+        _mm_storeu_si128((__m128i_u *)(i == 0 ? to0 : to1), _mm_max_epu8(bytes, ending->low));
+    }
+#else
+    for (int j = 0; j < units; j++) {
+        IntVec bytes[16 / LANES];
+        for (int i = 0; i < 2; i++) {
+            for (int v = 0; v < 16 / LANES; v++) {
+                bytes[v] =
+                    round_bytes(&ending->rounding, (i == 0 ? row0 : row1)[j * 16 / LANES + v]);
+            }
+            store_bytes((i == 0 ? to0 : to1) + j * 16, bytes);
+        }
+    }
+#endif
+}
+
 typedef uint8_t WholeByteVec __attribute__((vector_size(VECTOR_BYTES)));
 
 INT8_INLINE WholeByteVec bytes_max(WholeByteVec a, WholeByteVec b) {
@@ -189,6 +265,21 @@ INT8_INLINE WholeByteVec bytes_max(WholeByteVec a, WholeByteVec b) {
 #else
     const WholeByteVec larger = (WholeByteVec)(a > b);
     return (a & larger) | (b & ~larger);
+#endif
+}
+
+// sum + bytes * factors, of which those fit 15 bits.
+INT8_INLINE IntVec add_products(IntVec sum, IntVec bytes, IntVec factors) {
+#if defined(__AVX512VNNI__)
+    return (IntVec)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)bytes, (__m512i)factors);
+#elif defined(__AVX512F__)
+    return sum + (IntVec)_mm512_madd_epi16((__m512i)bytes, (__m512i)factors);
+#elif defined(__AVX2__)
+    return sum + (IntVec)_mm256_madd_epi16((__m256i)bytes, (__m256i)factors);
+#elif defined(__SSE2__)
+    return sum + (IntVec)_mm_madd_epi16((__m128i)bytes, (__m128i)factors);
+#else
+    return sum + bytes * factors;
 #endif
 }
 
