@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "backend/int8.h"
 #include "graph/quantize.h"
 
 enum { WEIGHT, BIAS, SCALE, SHIFT, MEAN, VARIANCE };
@@ -61,11 +60,10 @@ static const double *param_at(const Call *call, int index, int o, double *value)
     return value;
 }
 
-// The channel's weights as integers, in the parameter's order, and what it computes with.
-static Int8Channel round_channel(const Packing *p, int o, int8_t *q) {
-    const Call *call = p->call;
-    const size_t count = (size_t)p->g->weight_size;
-    const float *weights = (const float *)call->param[WEIGHT] + (ptrdiff_t)o * p->g->weight_size;
+Int8Channel int8_round_channel(const ConvGeometry *g, const Call *call, const Kernels *kernels,
+                               int o, int8_t *q, int32_t sums[2]) {
+    const size_t count = (size_t)g->weight_size;
+    const float *weights = (const float *)call->param[WEIGHT] + (ptrdiff_t)o * g->weight_size;
     double values[NODE_PARAMS] = {0}, offset;
     param_at(call, BIAS, o, &values[BIAS]);
     const double factor =
@@ -73,10 +71,9 @@ static Int8Channel round_channel(const Packing *p, int o, int8_t *q) {
                   param_at(call, SHIFT, o, &values[SHIFT]), param_at(call, MEAN, o, &values[MEAN]),
                   param_at(call, VARIANCE, o, &values[VARIANCE]),
                   (double)call->node->folded_epsilon, &offset);
-    const float largest = p->kernels->int8->largest(weights, count);
+    const float largest = kernels->int8->largest(weights, count);
     Int8Channel channel = int8_channel_scale(call, (double)largest, factor, offset);
-    int32_t sums[2];
-    p->kernels->int8->round_weights(q, weights, channel.inverse, count, sums);
+    kernels->int8->round_weights(q, weights, channel.inverse, count, sums);
     int8_channel_finish(call, sums[0], sums[1], &channel);
     return channel;
 }
@@ -119,7 +116,9 @@ static void prepare_panel(void *context, int task, int worker) {
         Int8Channel channel = {0};
         memset(q, 0, (size_t)g->weight_size);
         if (first + i < g->out_channels) {
-            channel = round_channel(p, group * g->out_channels + first + i, q);
+            int32_t sums[2];
+            channel = int8_round_channel(g, p->call, p->kernels,
+                                         group * g->out_channels + first + i, q, sums);
         }
         pack_lane(p, q, width, to + (ptrdiff_t)i * DWORD);
         p->to.factor[lane + i] = channel.factor;
@@ -129,15 +128,27 @@ static void prepare_panel(void *context, int task, int worker) {
     }
 }
 
-void int8_prepare(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
+void int8_prepare(const ConvGeometry *g, const Call *call, void *block, const Kernels *kernels) {
     assert(g->weight_size <= QUANTIZED_DEPTH_MAX);
     Packing p = {.g = g,
                  .dwords = int8_dwords(g),
                  .call = call,
                  .kernels = kernels,
-                 .to = int8_prepared(g, call->prepared),
+                 .to = int8_prepared(g, block),
                  .panels = int8_panel_count(kernels, g->out_channels)};
     threads_run(call->threads, g->groups * p.panels, prepare_panel, &p);
+}
+
+void int8_end_lanes(const Int8Prepared *prepared, ptrdiff_t lane, int lanes, Int8End *end) {
+    end->start = prepared->start + lane;
+    end->factor = prepared->factor + lane;
+    end->residual = prepared->residual + lane;
+    // Shifts are nearly always 0, which is faster.
+    int32_t any = 0;
+    for (int i = 0; i < lanes; i++) {
+        any |= prepared->shift[lane + i];
+    }
+    end->shift = any != 0 ? prepared->shift + lane : NULL;
 }
 
 static bool applies(const ConvGeometry *g, Phase phase) {
@@ -155,11 +166,19 @@ static size_t workspace_size(const ConvGeometry *g, Phase phase, int threads) {
     return (size_t)threads * int8_sweep_bytes(g);
 }
 
+static void prepare(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
+    int8_prepare(g, call, call->prepared, kernels);
+}
+
+static void forward(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
+    int8_sweep_run(g, call, call->prepared, kernels);
+}
+
 const ConvPath conv_int8 = {
     .name = "int8",
     .applies = applies,
     .prepared_size = prepared_size,
     .workspace_size = workspace_size,
-    .prepare = int8_prepare,
-    .forward = int8_sweep_run,
+    .prepare = prepare,
+    .forward = forward,
 };

@@ -6,6 +6,7 @@
 
 #include "backend/cpu/conv.h"
 #include "backend/cpu/kernels/int8_kernels.h"
+#include "backend/int8.h"
 
 // The geometry with dwords as channels, and joined as conv_joined() does.
 ConvGeometry int8_dwords(const ConvGeometry *g);
@@ -19,11 +20,18 @@ typedef struct Int8Prepared {
 
 size_t int8_prepared_bytes(const ConvGeometry *g);
 Int8Prepared int8_prepared(const ConvGeometry *g, void *block);
-void int8_prepare(const ConvGeometry *g, const Call *call, const Kernels *kernels);
+void int8_prepare(const ConvGeometry *g, const Call *call, void *block, const Kernels *kernels);
+// Output channel o: its weights as integers, in the parameter's order, their sum and that of their
+// absolute values, and what it computes with.
+Int8Channel int8_round_channel(const ConvGeometry *g, const Call *call, const Kernels *kernels,
+                               int o, int8_t *q, int32_t sums[2]);
+
+// Sets what belongs to the lanes from `lane` on, of which `lanes` exist.
+void int8_end_lanes(const Int8Prepared *prepared, ptrdiff_t lane, int lanes, Int8End *end);
 
 // Bytes of workspace for one worker.
 size_t int8_sweep_bytes(const ConvGeometry *g);
-void int8_sweep_run(const ConvGeometry *g, const Call *call, const Kernels *kernels);
+void int8_sweep_run(const ConvGeometry *g, const Call *call, void *block, const Kernels *kernels);
 
 // Lanes are cut into panels as wide as the widest tile.
 static inline int int8_panel_lanes(const Kernels *kernels) {

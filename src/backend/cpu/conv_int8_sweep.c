@@ -72,7 +72,7 @@ static void edge_tile(const Pass *pass, const Int8Tile *tile, int rows,
     float output[CONV_ROWS_MAX * CONV_PANEL_MAX];
     uint8_t residual[CONV_ROWS_MAX * CONV_PANEL_MAX] = {0};
     const int width = pass->units * CONV_BLOCK, half = rows / 2;
-    const size_t size = tile->floats ? sizeof(float) : 1;
+    const size_t size = tile->end.floats ? sizeof(float) : 1;
     const size_t bytes = (size_t)pass->lanes * size;
     Int8Tile copy = *tile;
     char *to = (char *)output;
@@ -113,7 +113,7 @@ static void run_tile(Pass *pass, int y, int x, int y2, int x2, int rows) {
                                         (at[i][1] - pass->part.x0)) *
                                            CONV_BLOCK;
         tile->output[i] =
-            (char *)sweep->call->output + place * (tile->floats ? (ptrdiff_t)sizeof(float) : 1);
+            (char *)sweep->call->output + place * (tile->end.floats ? (ptrdiff_t)sizeof(float) : 1);
         if (sweep->call->input[1] != NULL) {
             tile->residual[i] = (const uint8_t *)sweep->call->input[1] +
                                 pixel * sweep->residual_pixel + pass->first;
@@ -148,16 +148,6 @@ static void run_panel(Pass *pass) {
     }
 }
 
-// The shifts of some lanes; NULL where all are 0, as they nearly always are.
-static const int32_t *shift_of(const Sweep *sweep, ptrdiff_t lane, int lanes) {
-    const int32_t *shift = sweep->prepared.shift + lane;
-    int32_t any = 0;
-    for (int i = 0; i < lanes; i++) {
-        any |= shift[i];
-    }
-    return sweep->call->input[1] != NULL && any != 0 ? shift : NULL;
-}
-
 // The panels p0 … p1-1 over a strip that lies filled in memory.
 static void run_strip(const Sweep *sweep, int image, int group, const ConvPart *part,
                       const int32_t *strip, int p0, int p1, int32_t *taps, ConvAhead *ahead) {
@@ -183,9 +173,7 @@ static void run_strip(const Sweep *sweep, int image, int group, const ConvPart *
                            .taps = conv_taps(dwords),
                            .residual_stride = sweep->residual_pixel,
                            .output_stride = sweep->out_pixel,
-                           .floats = !node->bytes,
-                           .relu = node->relu,
-                           .zero = node->zero};
+                           .end = {.floats = !node->bytes, .relu = node->relu, .zero = node->zero}};
     for (int panel = p0; panel < p1; panel++) {
         const int first = panel * int8_panel_lanes(sweep->kernels);
         const int width = int8_panel_width(sweep->kernels, dwords->out_channels, panel);
@@ -195,10 +183,7 @@ static void run_strip(const Sweep *sweep, int image, int group, const ConvPart *
         pass.first = group * dwords->out_channels + first;
         pass.tile.weights =
             sweep->prepared.weights + lane * dwords->channels * conv_taps(dwords) * 4;
-        pass.tile.start = sweep->prepared.start + lane;
-        pass.tile.factor = sweep->prepared.factor + lane;
-        pass.tile.residual_factor = sweep->prepared.residual + lane;
-        pass.tile.shift = shift_of(sweep, lane, pass.lanes);
+        int8_end_lanes(&sweep->prepared, lane, pass.lanes, &pass.tile.end);
         run_panel(&pass);
     }
 }
@@ -253,12 +238,12 @@ static void run_task(void *context, int task, int worker) {
     }
 }
 
-void int8_sweep_run(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
+void int8_sweep_run(const ConvGeometry *g, const Call *call, void *block, const Kernels *kernels) {
     const Shape out = call->node->shape;
     Sweep sweep = {.dwords = int8_dwords(g),
                    .call = call,
                    .kernels = kernels,
-                   .prepared = int8_prepared(g, call->prepared),
+                   .prepared = int8_prepared(g, block),
                    .residual_pixel = (ptrdiff_t)shape_byte_pixel(out),
                    .workspace = call->workspace,
                    .worker_bytes = int8_sweep_bytes(g),

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ops on bytes without a tile, and what prepares weights: see int8_kernels.h. Lanes are bytes of a
 // pixel, or weights.
-#include "backend/cpu/kernels/int8_kernels.h"
-#include "backend/cpu/kernels/int8_rows.h"
-#include "backend/cpu/kernels/int8_vector.h"
+#include "backend/cpu/kernels/int8_end.h"
 
 extern const Int8Kernels KERNEL(int8_kernels);
+extern const Int8WinogradKernels KERNEL(int8_winograd_kernels);
 extern Int8TileFunction *const KERNEL(int8_tiles_1)[];
 #if TILE_UNITS > 1
 extern Int8TileFunction *const KERNEL(int8_tiles_2)[];
 #endif
 
-enum { PIXEL_STEP = 4, UNIT = CONV_BLOCK, VECTORS = UNIT / LANES };
+enum { PIXEL_STEP = 4, UNIT = CONV_BLOCK };
 
 static inline int padded(int channels) {
     return (channels + PIXEL_STEP - 1) / PIXEL_STEP * PIXEL_STEP;
@@ -209,6 +208,7 @@ const Int8Kernels KERNEL(int8_kernels) = {
 #else
     .tile = {KERNEL(int8_tiles_1)},
 #endif
+    .winograd = &KERNEL(int8_winograd_kernels),
     .quantize = quantize,
     .dequantize = dequantize,
     .max = max,

@@ -26,4 +26,20 @@ enum { INT8_MOST_1 = 3, INT8_MOST_2 = 0 };
 enum { INT8_MOST_1 = 2, INT8_MOST_2 = 0 };
 #endif
 
+// The same for the tiles of Winograd's sums.
+#if VECTOR_BYTES == 64
+#define WORD_ROWS 14
+#define WORD_ROWS_1 ROWS_14
+#define WORD_ROWS_2 ROWS_14
+enum { WORD_MOST_1 = 14, WORD_MOST_2 = 14 };
+#elif VECTOR_BYTES == 32
+#define WORD_ROWS 6
+#define WORD_ROWS_1 ROWS_6
+enum { WORD_MOST_1 = 6, WORD_MOST_2 = 0 };
+#else
+#define WORD_ROWS 2
+#define WORD_ROWS_1 ROWS_2
+enum { WORD_MOST_1 = 2, WORD_MOST_2 = 0 };
+#endif
+
 #endif

@@ -2,58 +2,24 @@
 // The tile of layers on bytes: see int8_kernels.h. As in conv_tile.c, the sums stay in registers
 // while one row of weights is loaded for each (block, tap, dword) and the input is broadcast from
 // memory; the weights of a panel stream from the second cache, once for each tile.
-#include "backend/cpu/kernels/int8_kernels.h"
-#include "backend/cpu/kernels/int8_rows.h"
-#include "backend/cpu/kernels/int8_vector.h"
+#include "backend/cpu/kernels/int8_end.h"
 
 enum {
-    VECTORS = CONV_BLOCK / LANES,
     SUMS = CONV_BLOCK / SUM_LANES,
     PAIRS = SUMS > VECTORS // sums of a lane are in two parts, so that none begins with `start`
 };
 
-// What a panel's lanes end with, in registers or at least not behind pointers that stores of bytes
-// might change.
-typedef struct Lanes {
-    Vec factor[TILE_UNITS * VECTORS];
-    IntVec start[TILE_UNITS * VECTORS], residual[TILE_UNITS * VECTORS], shift[TILE_UNITS * VECTORS];
-} Lanes;
-
-// Literals after inlining: vectors, residual, shifted.
-INT8_INLINE Lanes load_lanes(const Int8Tile *tile, const int vectors, const bool residual,
-                             const bool shifted) {
-    Lanes lanes;
+// finish_row() of a row of the tile's own sums.
+INT8_INLINE void finish_sums(const EndLanes *lanes, const IntVec *sum, const uint8_t *added,
+                             const int vectors, const bool residual, const bool shifted,
+                             Vec *value) {
+    IntVec total[TILE_UNITS * VECTORS];
     UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
         if (j < vectors) {
-            lanes.factor[j] = vec_load(tile->factor + j * LANES);
-            lanes.start[j] = int_load(tile->start + j * LANES);
-            lanes.residual[j] =
-                residual ? int_load(tile->residual_factor + j * LANES) : (IntVec){0};
-            lanes.shift[j] = shifted ? int_load(tile->shift + j * LANES) : (IntVec){0};
+            total[j] = lane_sums(sum, j);
         }
     }
-    return lanes;
-}
-
-// A row's output from its sums; `added`: its residual. Literals after inlining as above.
-INT8_INLINE void finish_row(const Lanes *lanes, const IntVec *sum, const uint8_t *added,
-                            const int vectors, const bool residual, const bool shifted,
-                            Vec *value) {
-    UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
-        if (j < vectors) {
-            IntVec total = lane_sums(sum, j);
-            if (shifted) {
-                total <<= lanes->shift[j];
-            }
-            if (shifted || PAIRS) {
-                total += lanes->start[j];
-            }
-            if (residual) {
-                total = add_products(total, load_bytes(added + j * LANES), lanes->residual[j]);
-            }
-            value[j] = __builtin_convertvector(total, Vec) * lanes->factor[j];
-        }
-    }
+    finish_row(lanes, total, added, vectors, !PAIRS && !shifted, residual, shifted, value);
 }
 
 // Where the pointer is now is hidden from the compiler: it would otherwise compute all rows'
@@ -63,8 +29,8 @@ INT8_INLINE void finish_row(const Lanes *lanes, const IntVec *sum, const uint8_t
 // Bytes from sums in registers, two rows at a time. Literals after inlining: rows, units, residual.
 INT8_INLINE void finish_bytes(const int rows, const int units, const bool residual,
                               const Int8Tile *tile, IntVec sum[][TILE_UNITS * SUMS]) {
-    const Ending ending = ending_of(tile->zero, tile->relu);
-    const Lanes lanes = load_lanes(tile, units * VECTORS, residual, false);
+    const Ending ending = ending_of(tile->end.zero, tile->end.relu);
+    const EndLanes lanes = end_lanes(&tile->end, units * VECTORS, residual, false);
     const ptrdiff_t stride = tile->output_stride, residual_stride = tile->residual_stride;
     uint8_t *to = tile->output[0], *before = to, *const to1 = tile->output[1];
     const uint8_t *added = tile->residual[0], *const added1 = tile->residual[1];
@@ -76,7 +42,7 @@ INT8_INLINE void finish_bytes(const int rows, const int units, const bool residu
                 added = added1;
             }
             STEP_ROW(to);
-            finish_row(&lanes, sum[i], added, units * VECTORS, residual, false, value[i % 2]);
+            finish_sums(&lanes, sum[i], added, units * VECTORS, residual, false, value[i % 2]);
             if (i % 2 == 1) {
                 store_rows(&ending, before, to, value[0], value[1], units);
             } else if (i == rows - 1) {
@@ -95,17 +61,17 @@ INT8_INLINE void finish_bytes(const int rows, const int units, const bool residu
 // The same for all else, which is rare, from sums in memory.
 INT8_INLINE void finish_rows(const Int8Tile *tile, const IntVec *sum, int rows, const int units,
                              const bool residual, const bool shifted) {
-    const Ending ending = ending_of(tile->zero, tile->relu);
-    const Lanes lanes = load_lanes(tile, units * VECTORS, residual, shifted);
+    const Ending ending = ending_of(tile->end.zero, tile->end.relu);
+    const EndLanes lanes = end_lanes(&tile->end, units * VECTORS, residual, shifted);
     const int half = rows / 2;
     for (int i = 0; i < rows; i++) {
         const int side = i >= half;
         const ptrdiff_t row = i - side * half, place = row * tile->output_stride;
         const uint8_t *added = residual ? tile->residual[side] + row * tile->residual_stride : NULL;
         Vec value[TILE_UNITS * VECTORS];
-        finish_row(&lanes, sum, added, units * VECTORS, residual, shifted, value);
+        finish_sums(&lanes, sum, added, units * VECTORS, residual, shifted, value);
         sum += units * SUMS;
-        if (!tile->floats) {
+        if (!tile->end.floats) {
             uint8_t *to = (uint8_t *)tile->output[side] + place;
             store_rows(&ending, to, to, value, value, units);
             continue;
@@ -113,7 +79,7 @@ INT8_INLINE void finish_rows(const Int8Tile *tile, const IntVec *sum, int rows, 
         UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
             if (j < units * VECTORS) {
                 vec_store((float *)tile->output[side] + place + j * LANES,
-                          tile->relu ? vec_relu(value[j]) : value[j]);
+                          tile->end.relu ? vec_relu(value[j]) : value[j]);
             }
         }
     }
@@ -124,7 +90,7 @@ INT8_INLINE void finish_rows(const Int8Tile *tile, const IntVec *sum, int rows, 
                                                          int rows) {                               \
         if (tile->residual[0] == NULL) {                                                           \
             finish_rows(tile, sum, rows, units, false, false);                                     \
-        } else if (tile->shift == NULL) {                                                          \
+        } else if (tile->end.shift == NULL) {                                                      \
             finish_rows(tile, sum, rows, units, true, false);                                      \
         } else {                                                                                   \
             finish_rows(tile, sum, rows, units, true, true);                                       \
@@ -147,11 +113,11 @@ INT8_INLINE void int8_tile(const int rows, const int units, const Int8Tile *tile
             }
         }
     }
-    if (!PAIRS && tile->shift == NULL) {
+    if (!PAIRS && tile->end.shift == NULL) {
         UNROLL for (int i = 0; i < INT8_ROWS; i++) {
             UNROLL for (int j = 0; j < TILE_UNITS * SUMS; j++) {
                 if (i < rows && j < sums) {
-                    sum[i][j] = int_load(tile->start + j * LANES);
+                    sum[i][j] = int_load(tile->end.start + j * LANES);
                 }
             }
         }
@@ -190,7 +156,7 @@ INT8_INLINE void int8_tile(const int rows, const int units, const Int8Tile *tile
         block1 += tile->plane;
     }
 
-    if (!tile->floats && tile->shift == NULL) {
+    if (!tile->end.floats && tile->end.shift == NULL) {
         if (tile->residual[0] == NULL) {
             finish_bytes(rows, units, false, tile, sum);
         } else {
