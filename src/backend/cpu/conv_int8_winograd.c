@@ -19,8 +19,9 @@
 enum {
     TILES_LEAST = 14, // in a block: one tile of products
     TILES_MOST = 28,
-    INPUT_BYTES = 320 * 1024, // of a block's transformed input, in the second cache
-    ENOUGH_TASKS = 16,        // with fewer blocks, their panels are dealt out too
+    INPUT_BYTES = 320 * 1024,   // of a block's transformed input, in the second cache
+    WEIGHT_BYTES = 1024 * 1024, // that are used often enough from there
+    ENOUGH_TASKS = 16,          // with fewer blocks, their panels are dealt out too
     HEADER_BYTES = BLOCK_ALIGNMENT,
     BLOCK_CHANNELS = 2 * CONV_BLOCK
 };
@@ -288,8 +289,12 @@ static void forward(const ConvGeometry *g, const Call *call, const Kernels *kern
 
 // ---------------------------------------------------------------- the path
 
+// As for floats, but weights are eight times those of the direct path: when they do not fit the
+// second cache, an image needs tiles enough to use them.
 static bool applies(const ConvGeometry *g, Phase phase) {
-    return g->bytes && conv_winograd.applies(g, phase);
+    const int tiles = tiles_along(g->height) * tiles_along(g->width);
+    return g->bytes && conv_winograd.applies(g, phase) &&
+           (tiles >= TILES_LEAST || weight_bytes(g) <= WEIGHT_BYTES);
 }
 
 static size_t prepared_size(const ConvGeometry *g, Phase phase) {

@@ -26,6 +26,7 @@ enum { SIDE = WINOGRAD_SIDE, OUTPUTS = WINOGRAD_OUTPUTS, OFFSET = 128 };
 // Unsigned, whose overflow is defined.
 typedef uint32_t RingVec __attribute__((vector_size(VECTOR_BYTES)));
 typedef int16_t Words __attribute__((vector_size(VECTOR_BYTES)));
+enum { AHEAD = 1024 }; // weights, 2 KB
 enum { WORDS = VECTOR_BYTES / 2, BLOCK_WORDS = 2 * CONV_BLOCK };
 
 // ---------------------------------------------------------------- B' x B
@@ -143,6 +144,12 @@ INT8_INLINE void winograd_tile(const int rows, const int units, const Int8Winogr
                             sum[i][j] = dot_words(sum[i][j], value, weight[j]);
                         }
                     }
+                }
+            }
+            // Weights come from afar, and each is used for a few rows only.
+            UNROLL for (int j = 0; j < TILE_UNITS; j++) {
+                if (j < units) {
+                    __builtin_prefetch(weights + AHEAD + j * CONV_BLOCK * 2);
                 }
             }
             weights += vectors * LANES * 2;
