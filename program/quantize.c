@@ -181,8 +181,11 @@ static resnet_status precision_measure(const resnet_model *model, const char *pr
     session_options.precision = precision;
     resnet_session *session = NULL;
     TRY(resnet_session_create(model, &session_options, &session));
-    resnet_status status =
-        resnet_session_evaluate(session, data, NULL, NULL, failure_tell, progress, result);
+    resnet_evaluate_options how;
+    resnet_evaluate_options_default(&how);
+    how.failure = failure_tell;
+    how.user = progress;
+    resnet_status status = resnet_session_evaluate(session, data, &how, result);
     resnet_session_free(session);
     return status;
 }

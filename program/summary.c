@@ -2,6 +2,7 @@
 // `resnet summary`: what a network consists of, and the memory it takes, before anything is run.
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "command.h"
 #include "failure.h"

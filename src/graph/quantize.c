@@ -186,6 +186,9 @@ static bool emit_nodes(Pass *pass) {
             node.zero = pass->entry[i]->zero;
         }
         node.name = arena_format(result->arena, "%s", node.name);
+        if (node.first != NULL) {
+            node.first = arena_format(result->arena, "%s", node.first);
+        }
         *(node.bytes ? &pass->as_bytes[i] : &pass->as_float[i]) = append(pass, node);
     }
     result->input = pass->as_float[graph->input];

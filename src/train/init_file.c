@@ -40,12 +40,12 @@ static Status copy_parameters(const char *path, const ModelFile *from, const Mod
 
 // ---- what is for training alone -----------------------------------------------------------------
 
-// NULL where the file has no such tensor, or one of another shape.
+// NULL where the file has no such tensor of floats, or one of another shape.
 static const Tensor *find_head(const TensorFile *open, const char *prefix, const Param *param) {
     char name[512];
     snprintf(name, sizeof name, "%s%s", prefix, param->name);
     const Tensor *tensor = tensor_file_find(open, name);
-    return tensor != NULL && match_fits(tensor, param) ? tensor : NULL;
+    return tensor != NULL && match_fits(tensor, param, LAYOUT_TORCHVISION) ? tensor : NULL;
 }
 
 static Status read_heads(const TensorFile *open, const char *prefix, const ModelFile *model,

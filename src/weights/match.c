@@ -130,9 +130,7 @@ bool tensor_is_weight(const Tensor *tensor, Layout layout) {
            (tensor->dtype == DTYPE_I8 && layout == LAYOUT_OWN);
 }
 
-// Whether a tensor can be that parameter by type and shape, where a linear layer may be written as
-// a convolution over the whole of its input.
-static bool fits(const Tensor *tensor, const Param *param, Layout layout) {
+bool match_fits(const Tensor *tensor, const Param *param, Layout layout) {
     if (!tensor_is_weight(tensor, layout) || tensor->elements != param->elements) {
         return false;
     }
@@ -155,7 +153,7 @@ Match match_count(const Group *group, const Graph *graph) {
     for (int32_t p = 0; p < graph->param_count; p++) {
         const Param *param = &graph->params[p];
         const GroupEntry *entry = group_find(group, param->name);
-        bool fit = entry != NULL && fits(entry->tensor, param, group->layout);
+        bool fit = entry != NULL && match_fits(entry->tensor, param, group->layout);
         match.matched += fit;
         match.missing += entry == NULL;
         match.unfit += entry != NULL && !fit;

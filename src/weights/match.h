@@ -50,6 +50,9 @@ typedef struct Match {
 
 // Whether a tensor's type can be a parameter's: floating, and bytes in a file of ours (entries.h).
 bool tensor_is_weight(const Tensor *tensor, Layout layout);
+// Whether a tensor can be that parameter by type and shape, where a linear layer may be written as
+// a convolution over the whole of its input.
+bool match_fits(const Tensor *tensor, const Param *param, Layout layout);
 Match match_count(const Group *group, const Graph *graph);
 bool match_is_perfect(const Match *match);
 

@@ -25,7 +25,7 @@ static void scales_want_global_pooling(void **state) {
         resnet_model *other = NULL;
         Scales *scales = NULL;
         assert_int_equal(resnet_model_create(rows[i].model, NULL, &other), RESNET_OK);
-        assert_int_equal(scales_create(other, NULL, &scales), rows[i].status);
+        assert_int_equal(scales_create(other, NULL, NULL, &scales), rows[i].status);
         if (rows[i].status != STATUS_OK) {
             char sentence[256];
             snprintf(

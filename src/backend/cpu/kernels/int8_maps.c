@@ -145,7 +145,7 @@ static float largest(const float *from, size_t count) {
     size_t i = 0;
     for (; i + LANES <= count; i += LANES) {
         const Vec value = (Vec)((IntVec)vec_load(from + i) & INT32_MAX);
-        most = vec_max(value, most);
+        most = vec_at_least(value, most);
     }
     float result = 0;
     for (int lane = 0; lane < LANES; lane++) {

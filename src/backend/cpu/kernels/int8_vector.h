@@ -125,7 +125,7 @@ INT8_INLINE IntVec lane_sums(const IntVec *sum, int vector) {
 
 // ---- floats to bytes ----------------------------------------------------------------------------
 
-INT8_INLINE Vec vec_max(Vec x, Vec low) { // low for NaN
+INT8_INLINE Vec vec_at_least(Vec x, Vec low) { // low for NaN
 #if defined(__AVX512F__)
     return (Vec)_mm512_max_ps((__m512)x, (__m512)low);
 #elif defined(__AVX2__)
@@ -158,7 +158,7 @@ INT8_INLINE Rounding rounding_of(int32_t zero, bool relu) {
                       .big = vec_splat(0x1.8p23f + (float)zero)};
 }
 INT8_INLINE IntVec round_bytes(const Rounding *r, Vec x) {
-    return (IntVec)(vec_min(vec_max(x, r->low), r->high) + r->big);
+    return (IntVec)(vec_min(vec_at_least(x, r->low), r->high) + r->big);
 }
 
 // The lowest bytes of 16 lanes to memory.
