@@ -4,7 +4,8 @@
 // backward to the weights, and both backward passes together. Then by path: 3x3 convolutions
 // forward at inference, with folded norm, residual and ReLU, and in training. There the operations
 // are those of the direct sum whatever the path, so that more than the peak can be shown; the star
-// marks the path that is taken.
+// marks the path that is taken. At last the same for layers on bytes, as a fraction of the core's
+// peak in products of bytes.
 //
 //     bench_conv [--isa NAME] [--threads N] [--repeats N] [--only TEXT]
 //
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "backend/cpu/conv.h"
+#include "backend/cpu/conv_int8.h"
 #include "backend/cpu/peak.h"
 #include "base/arena.h"
 
@@ -76,6 +77,30 @@ static const Case path_cases[] = {
     {"64-64 @8, batch 128", 128, 64, 8, 64, 3, 1},
 };
 
+// On bytes, all with a residual.
+static const Case byte_cases[] = {
+    {"7x7 3-64 /2 @224, batch 1", 1, 3, 224, 64, 7, 2},
+    {"3x3 64-64 @56, batch 1", 1, 64, 56, 64, 3, 1},
+    {"3x3 64-64 @56, batch 8", 8, 64, 56, 64, 3, 1},
+    {"3x3 64-128 /2 @56, batch 1", 1, 64, 56, 128, 3, 2},
+    {"3x3 128-128 @28, batch 1", 1, 128, 28, 128, 3, 1},
+    {"3x3 128-128 @28, batch 8", 8, 128, 28, 128, 3, 1},
+    {"3x3 256-256 @14, batch 1", 1, 256, 14, 256, 3, 1},
+    {"3x3 256-256 @14, batch 8", 8, 256, 14, 256, 3, 1},
+    {"3x3 512-512 @7, batch 1", 1, 512, 7, 512, 3, 1},
+    {"3x3 512-512 @7, batch 8", 8, 512, 7, 512, 3, 1},
+    {"3x3 32-32 @16, batch 128", 128, 32, 16, 32, 3, 1},
+    {"1x1 64-64 @56, batch 1", 1, 64, 56, 64, 1, 1},
+    {"1x1 64-256 @56, batch 1", 1, 64, 56, 256, 1, 1},
+    {"1x1 256-64 @56, batch 1", 1, 256, 56, 64, 1, 1},
+    {"1x1 128-512 @28, batch 1", 1, 128, 28, 512, 1, 1},
+    {"1x1 512-128 @28, batch 1", 1, 512, 28, 128, 1, 1},
+    {"1x1 256-1024 @14, batch 1", 1, 256, 14, 1024, 1, 1},
+    {"1x1 1024-256 @14, batch 1", 1, 1024, 14, 256, 1, 1},
+    {"1x1 512-2048 @7, batch 1", 1, 512, 7, 2048, 1, 1},
+    {"1x1 256-512 /2 @56, batch 1", 1, 256, 56, 512, 1, 2},
+};
+
 static int repeats = 5;
 
 static double now(const Threads *threads) {
@@ -101,14 +126,14 @@ typedef enum Pass { FORWARD, TO_INPUT, TO_WEIGHTS, BACKWARD, PASSES } Pass;
 
 // A convolution on a path, with all that its passes read and write.
 typedef struct Layer {
-    Node nodes[2];
+    Node nodes[2], residual;
     ConvGeometry geometry;
     const ConvPath *path;
     Call call;
     double operations; // of one pass
 } Layer;
 
-static void layer_create(Layer *layer, const Case *c, const ConvPath *path, Phase phase,
+static void layer_create(Layer *layer, const Case *c, const ConvPath *path, Phase phase, bool bytes,
                          Threads *threads) {
     const bool fused = phase == PHASE_INFERENCE;
     const int pad = c->kernel / 2, size = (c->size + 2 * pad - c->kernel) / c->stride + 1;
@@ -123,7 +148,13 @@ static void layer_create(Layer *layer, const Case *c, const ConvPath *path, Phas
                                          .stride = c->stride,
                                          .pad = pad}}},
                      .path = path};
+    for (int i = 0; i < 2 && bytes; i++) { // any four bytes of a number will do
+        layer->nodes[i].bytes = true;
+        layer->nodes[i].scale = i == 0 ? 0.02f : 0.1f;
+    }
+    layer->residual = layer->nodes[1];
     layer->geometry = conv_geometry(&layer->nodes[1], layer->nodes[0].shape, c->batch);
+    layer->geometry.bytes = bytes;
     const ConvGeometry *g = &layer->geometry;
     const size_t in = (size_t)c->batch * shape_elements(layer->nodes[0].shape);
     const size_t out = (size_t)c->batch * shape_elements(layer->nodes[1].shape);
@@ -132,6 +163,7 @@ static void layer_create(Layer *layer, const Case *c, const ConvPath *path, Phas
     layer->operations = 2.0 * (double)out * (double)c->channels * (double)(c->kernel * c->kernel);
     Call *call = &layer->call;
     *call = (Call){.node = &layer->nodes[1],
+                   .input_node = {&layer->nodes[0], fused ? &layer->residual : NULL},
                    .input_shape = {layer->nodes[0].shape},
                    .batch = c->batch,
                    .phase = phase,
@@ -215,7 +247,7 @@ static void print_rate(Pass pass, const Layer *layer, const Kernels *kernels, do
 
 static void run_case(const Case *c, const Kernels *kernels, Threads *threads, double peak) {
     Layer layer;
-    layer_create(&layer, c, &conv_direct, PHASE_TRAINING, threads);
+    layer_create(&layer, c, &conv_direct, PHASE_TRAINING, false, threads);
     conv_direct.prepare(&layer.geometry, &layer.call, kernels);
     printf("%-30s %8.1f", c->name, layer.operations * 1e-6);
     for (Pass pass = 0; pass < PASSES; pass++) {
@@ -232,7 +264,7 @@ static void run_paths(const Case *c, const Kernels *kernels, Threads *threads, d
         const Phase phase = column == 0 ? PHASE_INFERENCE : PHASE_TRAINING;
         for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
             Layer layer;
-            layer_create(&layer, c, paths[i], phase, threads);
+            layer_create(&layer, c, paths[i], phase, false, threads);
             paths[i]->prepare(&layer.geometry, &layer.call, kernels);
             print_rate(column == 2 ? TO_INPUT : FORWARD, &layer, kernels, peak,
                        conv_path(&layer.geometry, phase) == paths[i] ? "*" : " ");
@@ -242,9 +274,27 @@ static void run_paths(const Case *c, const Kernels *kernels, Threads *threads, d
     printf("\n");
 }
 
+static void run_bytes(const Case *c, const Kernels *kernels, Threads *threads, double peak) {
+    static const ConvPath *const paths[] = {&conv_int8, &conv_int8_winograd};
+    printf("%-30s", c->name);
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        if (paths[i] == &conv_int8_winograd && (c->kernel != 3 || c->stride != 1)) {
+            continue;
+        }
+        Layer layer;
+        layer_create(&layer, c, paths[i], PHASE_INFERENCE, true, threads);
+        paths[i]->prepare(&layer.geometry, &layer.call, kernels);
+        print_rate(FORWARD, &layer, kernels, peak,
+                   conv_path(&layer.geometry, PHASE_INFERENCE) == paths[i] ? "*" : " ");
+        layer_destroy(&layer);
+    }
+    printf("\n");
+}
+
 static const Kernels *choose(const char *name) {
     const Kernels *all[] = {
 #if defined(__x86_64__)
+        &kernels_avx512vnni,
         &kernels_avx512,
         &kernels_avx2,
 #elif defined(__aarch64__)
@@ -285,7 +335,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", status_message());
         return 2;
     }
-    const double peak = peak_measure(kernels, NULL);
+    const double peak = peak_measure(kernels, false, NULL);
+    const double byte_peak = peak_measure(kernels, true, NULL);
     printf("%s, %s, %d thread(s), peak of a core %.1f GFLOP/s\n", cpu_name(),
            isa_name(kernels->isa), thread_count, peak * 1e-9);
     printf("%-30s %8s  %13s  %13s  %13s  %13s\n", "GFLOP/s for each core, of peak", "MFLOP",
@@ -304,6 +355,13 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof path_cases / sizeof path_cases[0]; i++) {
         if (strstr(path_cases[i].name, only) != NULL) {
             run_paths(&path_cases[i], kernels, threads, peak);
+        }
+    }
+    printf("\nlayers on bytes, peak of a core %.1f GOP/s\n%-30s  %13s  %13s\n", byte_peak * 1e-9,
+           "", "direct ", "winograd ");
+    for (size_t i = 0; i < sizeof byte_cases / sizeof byte_cases[0]; i++) {
+        if (strstr(byte_cases[i].name, only) != NULL) {
+            run_bytes(&byte_cases[i], kernels, threads, byte_peak);
         }
     }
     threads_destroy(threads);

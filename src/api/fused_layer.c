@@ -21,9 +21,9 @@ void layer_window(const Node *node, int *kernel, int *stride) {
 
 // What reads and writes cannot be fewer than, caches of any size given.
 static void count_bytes(const Graph *graph, const Node *node, resnet_fused_layer *out) {
-    size_t elements = node->op == OP_INPUT ? 0 : shape_elements(node->shape);
+    size_t elements = node->op == OP_INPUT ? 0 : node_elements(node);
     for (int k = 0; k < NODE_INPUTS && node->input[k] != NODE_NONE; k++) {
-        elements += shape_elements(graph_shape(graph, node->input[k]));
+        elements += node_elements(&graph->nodes[node->input[k]]);
     }
     out->image_bytes = (int64_t)(elements * sizeof(float));
     for (int p = 0; p < NODE_PARAMS; p++) {
@@ -60,9 +60,10 @@ Status fused_layer(const Network *network, int index, resnet_fused_layer *out) {
 
 resnet_status resnet_measure_peak(int threads, const char *precision, double *gflops) {
     *gflops = 0;
-    if (strcmp(precision, "fp32") != 0) {
-        return (resnet_status)status_fail(STATUS_USAGE, "there is no precision '%.32s', only fp32",
-                                          precision);
+    const bool bytes = strcmp(precision, "int8") == 0;
+    if (!bytes && strcmp(precision, "fp32") != 0) {
+        return (resnet_status)status_fail(
+            STATUS_USAGE, "there is no precision '%.32s', only fp32 and int8", precision);
     }
     const Backend *backend = NULL;
     Threads *pool = NULL;
@@ -71,7 +72,7 @@ resnet_status resnet_measure_peak(int threads, const char *precision, double *gf
         status = threads_create(threads > 0 ? threads : cpu_count(), &pool);
     }
     if (status == STATUS_OK) {
-        *gflops = backend->peak(pool) * 1e-9;
+        *gflops = backend->peak(bytes, pool) * 1e-9;
     }
     threads_destroy(pool);
     return (resnet_status)status;

@@ -74,11 +74,12 @@ typedef struct Backend {
     void (*prepare)(const Call *call);
     void (*forward)(const Call *call);
     void (*backward)(const Call *call);
-    // How a node is computed, where there is a choice: "direct", "winograd"; else NULL.
+    // How a node is computed, where there is a choice: "direct", "winograd", "int8"; else NULL.
     const char *(*path)(const Graph *graph, const Node *node, Phase phase);
-    // Measures the most floating point operations a second that the pool's workers reach together;
-    // takes some hundredths of a second. NULL for the references.
-    double (*peak)(Threads *threads);
+    // Measures the most floating point operations, or for `bytes` those of layers on bytes, a
+    // second that the pool's workers reach together; takes some hundredths of a second. NULL for
+    // the references.
+    double (*peak)(bool bytes, Threads *threads);
 } Backend;
 
 extern const Backend backend_reference;        // float

@@ -3,7 +3,8 @@
 # Looks at the object code of the convolution tiles, where a forgotten rule of vector.h costs a
 # factor of 2 to 60 and no other test sees it: every tile multiplies and adds in one instruction of
 # the set's own width, none of them keeps a vector on the stack, and each object exports the names
-# of its own instruction set alone.
+# of its own instruction set alone. Tiles on bytes multiply and add whole numbers (those named int8
+# may keep sums on the stack: what ends them reads them there).
 set -euo pipefail
 [ -z "${RESNET_SANITIZE:-}" ] || { echo "a sanitizer changes the code" && exit 77; }
 [ "$(uname -m)" = x86_64 ] || { echo "knows x86-64 code only" && exit 77; }
@@ -13,8 +14,9 @@ build=${RESNET_BUILD:?the build folder}
 check_tiles() { # NAME-OF-THE-SET REGISTER
     awk -v set="$1" -v register="$2" '
         function finish() {
-            if (tile != "" && fma == 0) printf "%s: %s has no FMA on %s\n", set, tile, register
-            if (tile != "" && spills > 0)
+            if (tile != "" && fma == 0)
+                printf "%s: %s has no %s on %s\n", set, tile, bytes ? "dot product" : "FMA", register
+            if (tile != "" && spills > 0 && tile !~ /^int8/)
                 printf "%s: %s moves %d vectors to the stack\n", set, tile, spills
             tile = ""
         }
@@ -22,11 +24,14 @@ check_tiles() { # NAME-OF-THE-SET REGISTER
             finish()
             name = $2
             gsub(/[<>:]/, "", name)
-            if (name ~ /^(conv|weight)_tile_[0-9]+x[0-9]+/) { tile = name; tiles++ }
+            if (name ~ /^(conv|weight|int8|winograd)_tile_[0-9]+x[0-9]+/) { tile = name; tiles++ }
+            bytes = tile ~ /^(int8|winograd)/
+            product = set ~ /vnni/ ? "vpdp(busd|wssd).*%" : "vpmaddwd.*%"
+            if (!bytes) product = "vfn?m(add|sub)[0-9]+ps.*%"
             fma = spills = frame = 0
         }
         tile == "" { next }
-        $0 ~ "vfn?m(add|sub)[0-9]+ps.*%" register { fma++ }
+        $0 ~ product register { fma++ }
         /mov +%rsp,%rbp/ { frame = 1 }
         /vmov[a-z0-9]+ +%[yz]mm[0-9]+,.*\(%rsp/ { spills++ }
         frame && /vmov[a-z0-9]+ +%[yz]mm[0-9]+,.*\(%rbp/ { spills++ }
@@ -50,13 +55,16 @@ listing conv_tile_6x2 "$fma" 'vmovaps %zmm2,0x40(%rsp)' |
     expect 'conv_tile_6x2 moves 1 vectors to the stack'
 listing conv_tile_6x2 "$fma" 'mov    %rsp,%rbp' 'vmovups %ymm2,-0x40(%rbp)' |
     expect 'conv_tile_6x2 moves 1 vectors to the stack'
+listing int8_tile_14x2 'vpmaddwd %zmm1,%zmm2,%zmm3' 'vmovaps %zmm2,0x40(%rsp)' | expect ''
+listing winograd_tile_6x1 "$fma" | expect 'winograd_tile_6x1 has no dot product on zmm'
 listing other 'vmovaps %zmm2,0x40(%rsp)' | expect 'no tiles found'
 
 objects() { find "$build/CMakeFiles/kernels_$1.dir" -name '*.o' | LC_ALL=C sort; }
 found=$(
     for object in $(objects avx512); do objdump -d "$object"; done | check_tiles avx512 zmm
     for object in $(objects avx2); do objdump -d "$object"; done | check_tiles avx2 ymm
-    for isa in portable avx2 avx512; do
+    for object in $(objects avx512vnni); do objdump -d "$object"; done | check_tiles avx512vnni zmm
+    for isa in portable avx2 avx512 avx512vnni; do
         [ -n "$(objects $isa)" ] || echo "$isa: no objects"
         for object in $(objects $isa); do
             nm --defined-only --extern-only "$object" |

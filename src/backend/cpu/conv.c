@@ -3,7 +3,8 @@
 #include "backend/cpu/conv.h"
 
 // Best first; the last one applies to everything.
-static const ConvPath *const paths[] = {&conv_int8_winograd, &conv_int8, &conv_winograd, &conv_direct};
+static const ConvPath *const paths[] = {&conv_int8_winograd, &conv_int8, &conv_winograd,
+                                        &conv_direct};
 
 const ConvPath *conv_path(const ConvGeometry *g, Phase phase) {
     int i = 0;

@@ -68,7 +68,9 @@ static void op_forward(const Call *call, const Kernels *kernels) {
     static void backward_##isa(const Call *call) {                                                 \
         cpu_ops[call->node->op]->backward(call, &kernels_##isa);                                   \
     }                                                                                              \
-    static double peak_##isa(Threads *threads) { return peak_measure(&kernels_##isa, threads); }   \
+    static double peak_##isa(bool bytes, Threads *threads) {                                       \
+        return peak_measure(&kernels_##isa, bytes, threads);                                       \
+    }                                                                                              \
     static const Backend backend_##isa = {                                                         \
         .name = "cpu " #isa,                                                                       \
         .element_size = sizeof(float),                                                             \

@@ -3,12 +3,13 @@
 
 #include <time.h>
 
-#include "backend/cpu/kernels/conv_kernels.h"
+#include "backend/cpu/kernels/int8_kernels.h"
 
 enum { ROUNDS = 5, TURNS = 2000000 };
 
 typedef struct Peak {
     const Kernels *kernels;
+    bool bytes;
     double rate[THREADS_MAX];
 } Peak;
 
@@ -24,15 +25,17 @@ static void measure(void *context, int task, int worker) {
     const float values[2] = {0.999f, 0.25f};
     for (int round = 0; round < ROUNDS; round++) {
         float result;
+        int32_t sum;
         const double begin = core_seconds();
-        const double operations = peak->kernels->conv->peak(TURNS, values, &result);
+        const double operations = peak->bytes ? peak->kernels->int8->peak(TURNS, 3, &sum)
+                                              : peak->kernels->conv->peak(TURNS, values, &result);
         const double rate = operations / (core_seconds() - begin);
         peak->rate[task] = rate > peak->rate[task] ? rate : peak->rate[task];
     }
 }
 
-double peak_measure(const Kernels *kernels, Threads *threads) {
-    Peak peak = {.kernels = kernels};
+double peak_measure(const Kernels *kernels, bool bytes, Threads *threads) {
+    Peak peak = {.kernels = kernels, .bytes = bytes};
     const int workers = threads_count(threads);
     threads_run(threads, workers, measure, &peak);
     double sum = 0;

@@ -7,8 +7,9 @@
 #include "base/threads.h"
 
 // Floating point operations a second of all workers together, fused multiply-adds in registers
-// alone. Each worker counts the time that it had a core, so that other load on the machine does not
-// lower the roof; the best of several rounds.
-double peak_measure(const Kernels *kernels, Threads *threads);
+// alone; for `bytes` those of products of bytes, two for each product. Each worker counts the time
+// that it had a core, so that other load on the machine does not lower the roof; the best of
+// several rounds.
+double peak_measure(const Kernels *kernels, bool bytes, Threads *threads);
 
 #endif

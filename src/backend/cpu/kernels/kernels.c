@@ -21,17 +21,3 @@ const Kernels KERNEL(kernels) = {
     .winograd = &KERNEL(winograd_kernels),
     .int8 = &KERNEL(int8_kernels),
 };
-
-#if defined(__AVX512F__)
-// The same but for bytes.
-extern const Int8Kernels int8_kernels_avx512vnni;
-
-const Kernels kernels_avx512vnni = {
-    .isa = ISA_AVX512VNNI,
-    .lanes = LANES,
-    .conv = &KERNEL(conv_kernels),
-    .map = &KERNEL(map_kernels),
-    .winograd = &KERNEL(winograd_kernels),
-    .int8 = &int8_kernels_avx512vnni,
-};
-#endif
