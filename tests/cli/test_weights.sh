@@ -267,6 +267,6 @@ if grep -qa 'aux[12]' "$T/heads/model.safetensors"; then fail 'the model has hea
 
 # ---- summary ----
 run summary "$foreign" --json
-expect_like 0 '{"model":"resnet20","shortcut":"A","input":[[]3,32,32[]],"classes":10,*"parameters":269722,*' ''
+expect_like 0 '{"model":"resnet20","shortcut":"A","precision":"fp32","input":[[]3,32,32[]],"classes":10,*"parameters":269722,*' ''
 run summary "$T/odd"
 expect_like 1 '' 'resnet: *layer2.0*'

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What a reader expects of every source file: its licence in one line, no more than 450 lines, no
-# marks of unfinished work, and clang-format's layout where that is installed.
+# What a reader expects of every source file: its licence in one line, no more than 450 lines (600 of
+# the public header, which is the library's manual), no marks of unfinished work, and clang-format's
+# layout where that is installed.
 set -euo pipefail
 
 mapfile -t sources < <(find src program include tests bench -name '*.[ch]' | LC_ALL=C sort)
@@ -18,7 +19,9 @@ for file in "${sources[@]}"; do
     [ "$(head -n 1 "$file")" = '// SPDX-License-Identifier: Apache-2.0' ] ||
         wrong "$file: its first line is no SPDX line"
     lines=$(wc -l <"$file")
-    [ "$lines" -le 450 ] || wrong "$file: $lines lines, at most 450 expected"
+    most=450
+    [ "$file" != include/resnet.h ] || most=600
+    [ "$lines" -le $most ] || wrong "$file: $lines lines, at most $most expected"
 done
 # Written apart, so that this file does not find itself.
 marks=$(grep -nE 'TO''DO|FIX''ME|\bX''XX\b|HA''CK' "${sources[@]}" "${texts[@]}" || true)
