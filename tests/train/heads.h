@@ -37,7 +37,7 @@ static inline void subject_destroy(Subject *subject) {
 
 static inline const RecipeField *some_fields(void) {
     static RecipeField fields[RECIPE_FIELDS];
-    static char names[RECIPE_FIELDS][16];
+    static char names[RECIPE_FIELDS][24];
     for (int i = 0; i < RECIPE_FIELDS; i++) {
         snprintf(names[i], sizeof names[i], "field%d", i);
         fields[i].name = names[i];
