@@ -7,7 +7,7 @@ from html import escape
 
 FAMILIES = [("ours", "resnet"), ("torch", "PyTorch"), ("onnxruntime", "ONNX Runtime"),
             ("openvino", "OpenVINO"), ("ncnn", "ncnn")]
-WIDTH, LEFT, RIGHT, TOP = 760, 170, 180, 78
+WIDTH, LEFT, RIGHT, TOP = 760, 170, 220, 78
 BAR, GAP, GROUP_GAP = 15, 3, 20
 STYLE = """
   svg { background: #ffffff; font: 13px system-ui, sans-serif; }
