@@ -17,9 +17,9 @@ enum { INT8_MOST_1 = 14, INT8_MOST_2 = 14 };
 #define INT8_ROWS_2 ROWS_7
 enum { INT8_MOST_1 = 14, INT8_MOST_2 = 7 };
 #elif defined(__AVX2__)
-#define INT8_ROWS 3
-#define INT8_ROWS_1 ROWS_3
-enum { INT8_MOST_1 = 3, INT8_MOST_2 = 0 };
+#define INT8_ROWS 2
+#define INT8_ROWS_1 ROWS_2
+enum { INT8_MOST_1 = 2, INT8_MOST_2 = 0 };
 #else
 #define INT8_ROWS 2
 #define INT8_ROWS_1 ROWS_2

@@ -199,18 +199,85 @@ INT8_INLINE IntVec whole_sum(RingVec y, const int row, const int column) {
     return (IntVec)(y * NINTH) >> (6 - FACTOR_BITS(row) - FACTOR_BITS(column));
 }
 
-// 16 lanes. Literals after inlining for the usual tiles: residual, shifted, floats; and `count`,
-// the lanes to write.
+// What a tile's lanes end with.
+typedef struct Finish {
+    EndLanes lanes;
+    Ending ending;
+    const Int8WinogradOutput *tile;
+    int lane, count; // the first; how many are to be written, at most 16
+} Finish;
+
+// One output of 16 lanes. Literals after inlining for the usual tiles: residual, shifted, floats
+// and `count`.
+INT8_INLINE void output_pixel(const Finish *f, const IntVec *sum, const int row, const int column,
+                              const bool residual, const bool shifted, Vec *value) {
+    const Int8WinogradOutput *tile = f->tile;
+    const uint8_t *added = NULL;
+    uint8_t part[CONV_BLOCK];
+    if (residual) {
+        added =
+            tile->residual + row * tile->residual_row + column * tile->residual_column + f->lane;
+        if (f->count < CONV_BLOCK) {
+            memcpy(part, added, (size_t)f->count);
+            added = part;
+        }
+    }
+    finish_row(&f->lanes, sum, added, VECTORS, false, residual, shifted, value);
+}
+
+static inline void store_floats(const Finish *f, ptrdiff_t place, const Vec *value) {
+    float done[CONV_BLOCK];
+    for (int v = 0; v < VECTORS; v++) {
+        vec_store(done + v * LANES, f->tile->end.relu ? vec_relu(value[v]) : value[v]);
+    }
+    memcpy((float *)f->tile->output + place, done, (size_t)f->count * sizeof *done);
+}
+
+static inline void store_part(const Finish *f, ptrdiff_t place, const Vec *value) {
+    uint8_t done[CONV_BLOCK];
+    store_rows(&f->ending, done, done, value, value, 1);
+    memcpy((uint8_t *)f->tile->output + place, done, (size_t)f->count);
+}
+
+INT8_INLINE void output_row(const Finish *f, RingVec half[VECTORS][OUTPUTS][SIDE], const int row,
+                            const bool residual, const bool shifted, const bool floats) {
+    const Int8WinogradOutput *tile = f->tile;
+    const ptrdiff_t place = row * tile->output_row + f->lane, step = tile->output_column;
+    const int columns = tile->columns;
+    RingVec y[VECTORS][OUTPUTS];
+    Vec value[OUTPUTS][VECTORS];
+    UNROLL for (int v = 0; v < VECTORS; v++) { output_line(half[v][row], y[v]); }
+    UNROLL for (int x = 0; x < OUTPUTS; x++) {
+        if (x < columns) {
+            IntVec sum[VECTORS];
+            UNROLL for (int v = 0; v < VECTORS; v++) { sum[v] = whole_sum(y[v][x], row, x); }
+            output_pixel(f, sum, row, x, residual, shifted, value[x]);
+            if (floats) {
+                store_floats(f, place + x * step, value[x]);
+            } else if (f->count < CONV_BLOCK) {
+                store_part(f, place + x * step, value[x]);
+            } else if (x % 2 == 1) {
+                uint8_t *to = (uint8_t *)tile->output + place + x * step;
+                store_rows(&f->ending, to - step, to, value[x - 1], value[x], 1);
+            } else if (x == columns - 1) {
+                uint8_t *to = (uint8_t *)tile->output + place + x * step;
+                store_rows(&f->ending, to, to, value[x], value[x], 1);
+            }
+        }
+    }
+}
+
 INT8_INLINE void output_unit(const Int8WinogradOutput *tile, int lane, int count,
                              const bool residual, const bool shifted, const bool floats) {
     const Int8End at = {.start = tile->end.start + lane,
                         .shift = shifted ? tile->end.shift + lane : NULL,
                         .residual = residual ? tile->end.residual + lane : NULL,
                         .factor = tile->end.factor + lane};
-    const EndLanes lanes = end_lanes(&at, VECTORS, residual, shifted);
-    const Ending ending = ending_of(tile->end.zero, tile->end.relu);
-    const bool relu = tile->end.relu;
-    const int rows = tile->rows, columns = tile->columns;
+    const Finish finish = {.lanes = end_lanes(&at, VECTORS, residual, shifted),
+                           .ending = ending_of(tile->end.zero, tile->end.relu),
+                           .tile = tile,
+                           .lane = lane,
+                           .count = count};
     RingVec half[VECTORS][OUTPUTS][SIDE];
     UNROLL for (int v = 0; v < VECTORS; v++) {
         const int32_t *from = tile->from + lane + v * LANES;
@@ -224,49 +291,8 @@ INT8_INLINE void output_unit(const Int8WinogradOutput *tile, int lane, int count
         }
     }
     UNROLL for (int i = 0; i < OUTPUTS; i++) {
-        if (i >= rows) {
-            return;
-        }
-        RingVec y[VECTORS][OUTPUTS];
-        UNROLL for (int v = 0; v < VECTORS; v++) { output_line(half[v][i], y[v]); }
-        uint8_t *before = NULL;
-        Vec value[2][VECTORS];
-        UNROLL for (int x = 0; x < OUTPUTS; x++) {
-            if (x < columns) {
-                const uint8_t *added = NULL;
-                uint8_t part[CONV_BLOCK];
-                IntVec sum[VECTORS];
-                UNROLL for (int v = 0; v < VECTORS; v++) { sum[v] = whole_sum(y[v][x], i, x); }
-                if (residual) {
-                    added =
-                        tile->residual + i * tile->residual_row + x * tile->residual_column + lane;
-                    if (count < CONV_BLOCK) {
-                        memcpy(part, added, (size_t)count);
-                        added = part;
-                    }
-                }
-                finish_row(&lanes, sum, added, VECTORS, false, residual, shifted, value[x % 2]);
-                const ptrdiff_t place = i * tile->output_row + x * tile->output_column + lane;
-                if (floats) {
-                    float done[CONV_BLOCK];
-                    UNROLL for (int v = 0; v < VECTORS; v++) {
-                        vec_store(done + v * LANES,
-                                  relu ? vec_relu(value[x % 2][v]) : value[x % 2][v]);
-                    }
-                    memcpy((float *)tile->output + place, done, (size_t)count * sizeof *done);
-                    continue;
-                }
-                uint8_t *to = (uint8_t *)tile->output + place;
-                if (count < CONV_BLOCK) {
-                    store_rows(&ending, part, part, value[x % 2], value[x % 2], 1);
-                    memcpy(to, part, (size_t)count);
-                } else if (x % 2 == 1) {
-                    store_rows(&ending, before, to, value[0], value[1], 1);
-                } else if (x == columns - 1) {
-                    store_rows(&ending, to, to, value[0], value[0], 1);
-                }
-                before = to;
-            }
+        if (i < tile->rows) {
+            output_row(&finish, half, i, residual, shifted, floats);
         }
     }
 }
