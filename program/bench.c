@@ -13,6 +13,7 @@
 #include "roofline.h"
 #include "startup.h"
 #include "timing.h"
+#include "weights.h"
 
 typedef struct Arguments {
     OperandOptions operand;
@@ -30,7 +31,7 @@ static const Option options[] = {
      "side)"},
     {OPTION_COUNT, "threads", "N", offsetof(Arguments, threads),
      "default: the CPUs that are free to use"},
-    {OPTION_CHOICE, "precision", "fp32", offsetof(Arguments, precision), "default: fp32"},
+    PRECISION_OPTION,
     {OPTION_FLAG, "train", NULL, offsetof(Arguments, train),
      "whole training steps: forward, loss, backward, update"},
     {OPTION_TEXT, "image", "FILE", offsetof(Arguments, image),
@@ -242,6 +243,7 @@ static resnet_status report_measure(Report *report, const resnet_model *model, c
     const bool by_layer = arguments->layers || arguments->svg != NULL;
     const TimingOptions timing = {.batch = arguments->batch,
                                   .threads = report->threads,
+                                  .precision = arguments->precision,
                                   .train = arguments->train != 0,
                                   .layers = by_layer,
                                   .seconds = arguments->seconds,
@@ -270,7 +272,7 @@ static resnet_status report_tell(const Report *report) {
 }
 
 static resnet_status bench_run(int argc, char **argv) {
-    Arguments arguments = {.precision = "fp32", .seconds = 3};
+    Arguments arguments = {.seconds = 3};
     char **operands;
     int count;
     TRY(options_parse(&command_bench, argc, argv, &arguments, &operands, &count));
@@ -279,10 +281,17 @@ static resnet_status bench_run(int argc, char **argv) {
                            "--image is for the start with a file of weights, not for %s",
                            arguments.train ? "--train" : operands[0]);
     }
+    if (arguments.train && arguments.precision != NULL &&
+        strcmp(arguments.precision, "fp32") != 0) {
+        return failure_say(RESNET_USAGE, "--train is in fp32, not in %s", arguments.precision);
+    }
     const double begin = measure_clock();
     resnet_model *model = NULL;
     TRY(operand_open(operands[0], &arguments.operand, &model));
     const double opening = measure_clock() - begin;
+    if (arguments.precision == NULL) {
+        arguments.precision = arguments.train ? "fp32" : resnet_model_precision(model);
+    }
     if (arguments.batch == 0) {
         arguments.batch = batch_default(model, &arguments);
     }

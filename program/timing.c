@@ -65,6 +65,7 @@ static resnet_status engine_create(const resnet_model *model, const TimingOption
     resnet_session_options_default(&session);
     session.threads = options->threads;
     session.batch = options->batch;
+    session.precision = options->precision;
     return resnet_session_create(model, &session, &timing->session);
 }
 

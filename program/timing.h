@@ -10,11 +10,12 @@
 #include "resnet.h"
 
 typedef struct TimingOptions {
-    int batch, threads; // threads 0: the CPUs that are free to use
-    bool train;         // whole steps: forward, loss, backward, update
-    bool layers;        // also by layer: each run is followed by one whose layers are timed
-    double seconds;     // to measure for, after the warm-up
-    int repeat;         // runs instead; 0: by time
+    int batch, threads;    // threads 0: the CPUs that are free to use
+    const char *precision; // of a session: "fp32", "int8"
+    bool train;            // whole steps: forward, loss, backward, update
+    bool layers;           // also by layer: each run is followed by one whose layers are timed
+    double seconds;        // to measure for, after the warm-up
+    int repeat;            // runs instead; 0: by time
 } TimingOptions;
 
 typedef struct LayerTiming {

@@ -26,9 +26,12 @@ static void count_bytes(const Graph *graph, const Node *node, resnet_fused_layer
         elements += node_elements(&graph->nodes[node->input[k]]);
     }
     out->image_bytes = (int64_t)(elements * sizeof(float));
+    // A layer on bytes has bytes as weights, and little besides.
+    const bool bytes = node->input[0] != NODE_NONE && graph->nodes[node->input[0]].bytes;
     for (int p = 0; p < NODE_PARAMS; p++) {
         if (node->param[p] != PARAM_NONE) {
-            out->weight_bytes += (int64_t)(graph->params[node->param[p]].elements * sizeof(float));
+            out->weight_bytes += (int64_t)(graph->params[node->param[p]].elements *
+                                           (bytes && p == 0 ? 1 : sizeof(float)));
         }
     }
 }
