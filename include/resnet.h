@@ -208,11 +208,9 @@ RESNET_API resnet_status resnet_data_write_png(const resnet_data *data, int samp
 // ---- Sessions: a model ready to run -------------------------------------------------------------
 
 typedef struct resnet_session_options {
-    int threads; // 0: resnet_cpu_count()
-    int batch;   // most images at once; 1
-    // "int8" (a model that was quantised), "fp32", or NULL: the one that resnet_model_precision()
-    // tells.
-    const char *precision;
+    int threads;           // 0: resnet_cpu_count()
+    int batch;             // most images at once; 1
+    const char *precision; // "int8" or "fp32"; NULL: as resnet_model_precision() tells
 } resnet_session_options;
 
 RESNET_API void resnet_session_options_default(resnet_session_options *options);
@@ -326,46 +324,37 @@ RESNET_API resnet_status resnet_measure_bandwidth(int threads, double *gigabytes
 // ---- int8 ---------------------------------------------------------------------------------------
 
 typedef struct resnet_quantize_options {
-    // The largest value of a layer that its bytes can have: "mse" (least mean squared error),
-    // "percentile" (so that a share of values is not clipped) or "max" (nothing is); NULL: mse.
-    const char *method;
-    double percentile; // 99.99
-    int samples;       // pictures to calibrate with, drawn by `seed`; 100
-    uint64_t seed;     // 1
-    double max_drop;   // points of top-1 on these pictures that may be lost; 0.5
-    const char *keep;  // layers to keep in float in any case, "conv1,fc"; NULL: none
-    int threads;       // 0: resnet_cpu_count()
+    const char *method; // how a scale is found: "mse" (NULL; the least error), "percentile", "max"
+    double percentile;  // 99.99
+    int samples;        // pictures to calibrate with, drawn by `seed`; 100
+    uint64_t seed;      // 1
+    double max_drop;    // points of top-1 on these pictures that may be lost; 0.5
+    const char *keep;   // layers to keep in float in any case, "conv1,fc"; NULL: none
+    int threads;        // 0: resnet_cpu_count()
     void (*failure)(void *user, const char *sentence); // a picture that cannot be read; NULL: none
     void (*progress)(void *user, const char *what, int done, int all); // NULL: none
     void *user;
 } resnet_quantize_options;
-
 RESNET_API void resnet_quantize_options_default(resnet_quantize_options *options);
 
-// A convolution or linear layer. Ratios are signal to noise in decibels, infinite without noise.
+// Ratios of signal to noise in decibels, infinite without noise: the weights as bytes, the output
+// as bytes, and the output with the noise of all layers before it.
 typedef struct resnet_quantized_layer {
     const char *name, *op; // "layer1.0.conv1", "conv"
-    int is_int8;           // 0: kept in float
+    int is_int8, zero;     // is_int8 0: kept in float
     double scale;          // of its output: value = scale * (byte - zero); 0: the output is float
-    int zero;
-    double weight_ratio;   // the weights as bytes, against float
-    double rounding_ratio; // the output as bytes, had it been exact before
-    double output_ratio;   // the output in the int8 network, with the noise of all layers before it
+    double weight_ratio, rounding_ratio, output_ratio;
 } resnet_quantized_layer;
 
 typedef struct resnet_quantization_summary {
-    int layers, int8_layers;
-    int samples, failed;             // calibration pictures, and those that could not be read
-    int correct_float, correct_int8; // of the samples
+    int layers, int8_layers;                          // convolutions and linear layers
+    int samples, failed, correct_float, correct_int8; // calibration pictures
     double logits_ratio;
 } resnet_quantization_summary;
-
 typedef struct resnet_quantization resnet_quantization;
 
-// Calibrates a model for int8 and rounds its weights: sessions made afterwards run in int8, and
-// resnet_model_save() writes a file of about a quarter of the size. Layers that cost more accuracy
-// than options->max_drop allows stay in float. No session of the model may exist meanwhile. On
-// failure the model is as it was. options NULL: defaults.
+// Calibrates a model for int8 and rounds its weights: later sessions run in int8, and files take a
+// quarter of the size. No session of the model may exist meanwhile. On failure it is as it was.
 RESNET_API resnet_status resnet_model_quantize(resnet_model *model, const resnet_data *data,
                                                const resnet_quantize_options *options,
                                                resnet_quantization **out);

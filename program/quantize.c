@@ -43,8 +43,8 @@ static const Option options[] = {
      "of --method percentile (default 99.99)"},
     {OPTION_NUMBER, "max-drop", "POINTS", offsetof(Arguments, max_drop),
      "points of top-1 that may be lost on the calibration pictures (default 0.5): if int8 loses "
-     "more, layers are kept in float, beginning with the one that brings the logits nearest to "
-     "float's, until it does not"},
+     "more, layers are kept in float, those first that bring the logits nearest to float's, and "
+     "put back into int8 where the bound allows it"},
     {OPTION_TEXT, "keep", "LAYER,...", offsetof(Arguments, keep),
      "layers to keep in float in any case, such as conv1,fc"},
     {OPTION_COUNT, "threads", "N", offsetof(Arguments, threads),

@@ -7,15 +7,29 @@
 enum { LEVELS_UNSIGNED = 255, LEVELS_SIGNED = 127, ZERO_SIGNED = 128 };
 
 Status calibration_create(Network *network, Threads *threads, Calibration *out) {
-    size_t nodes = (size_t)network_graph(network)->node_count;
+    const Graph *graph = network_graph(network);
+    size_t nodes = (size_t)graph->node_count, channels = 0;
     *out = (Calibration){.network = network, .threads = threads};
     out->histograms = calloc(nodes, sizeof *out->histograms);
-    return out->histograms != NULL
-               ? STATUS_OK
-               : status_fail(STATUS_FAILED, "cannot get memory for %zu histograms", nodes);
+    out->first_sum = calloc(nodes, sizeof *out->first_sum);
+    for (size_t i = 0; i < nodes && out->first_sum != NULL; i++) {
+        out->first_sum[i] = channels;
+        channels += (size_t)graph->nodes[i].shape.channels;
+    }
+    out->sums = calloc(channels, sizeof *out->sums);
+    if (out->histograms == NULL || out->first_sum == NULL || out->sums == NULL) {
+        calibration_destroy(out);
+        return status_fail(STATUS_FAILED, "cannot get memory for %zu histograms", nodes);
+    }
+    return STATUS_OK;
 }
 
-void calibration_destroy(Calibration *calibration) { free(calibration->histograms); }
+void calibration_destroy(Calibration *calibration) {
+    free(calibration->histograms);
+    free(calibration->first_sum);
+    free(calibration->sums);
+    *calibration = (Calibration){0};
+}
 
 // ---- counting -----------------------------------------------------------------------------------
 
@@ -31,9 +45,17 @@ static void count_node(void *context, int node, int worker) {
     Shape shape;
     const float *values = network_value(
         calibration->network, network_graph(calibration->network)->nodes[node].name, &shape);
-    if (values != NULL) {
-        histogram_add(&calibration->histograms[node], values,
-                      shape_elements(shape) * (size_t)count->samples);
+    if (values == NULL) {
+        return;
+    }
+    size_t elements = shape_elements(shape) * (size_t)count->samples;
+    histogram_add(&calibration->histograms[node], values, elements);
+    size_t channels = (size_t)shape.channels;
+    double *sums = calibration->sums + calibration->first_sum[node];
+    for (size_t begin = 0; begin < elements; begin += channels) {
+        for (size_t c = 0; c < channels; c++) {
+            sums[c] += (double)values[begin + c];
+        }
     }
 }
 
@@ -41,6 +63,14 @@ void calibration_add(Calibration *calibration, int count) {
     Count context = {.calibration = calibration, .samples = count};
     threads_run(calibration->threads, network_graph(calibration->network)->node_count, count_node,
                 &context);
+    calibration->samples += count;
+}
+
+double calibration_mean(const Calibration *calibration, NodeId node, int channel) {
+    Shape shape = network_graph(calibration->network)->nodes[node].shape;
+    double values = (double)calibration->samples * shape.height * shape.width;
+    double sum = calibration->sums[calibration->first_sum[node] + (size_t)channel];
+    return values > 0 ? sum / values : 0;
 }
 
 // ---- the table ----------------------------------------------------------------------------------

@@ -26,6 +26,9 @@ typedef struct Calibration {
     Network *network; // float, fused, keeping its values
     Threads *threads;
     Histogram *histograms; // by node of its graph
+    double *sums;          // of each channel of each node's values, one node after the other
+    size_t *first_sum;     // by node: where its channels begin
+    int64_t samples;
 } Calibration;
 
 // `network` and `threads` must outlive it.
@@ -35,6 +38,9 @@ void calibration_destroy(Calibration *calibration);
 // Counts the values of the network's last pass over `count` samples. The same for any number of
 // threads, and any order of the samples.
 void calibration_add(Calibration *calibration, int count);
+
+// The mean of a channel of a node's values.
+double calibration_mean(const Calibration *calibration, NodeId node, int channel);
 
 // A scale and zero for the value of each node but the output. share: of THRESHOLD_PERCENTILE,
 // 0 … 1. The sentence, for values that are not finite, names the layer. The table's lists live in

@@ -13,7 +13,7 @@ enum {
     LARGE_SIDE = 128, // of a network's input: photographs, of which every value is kept
     LARGE_BATCH = 4,
     SMALL_BATCH = 32,
-    RANKING_PICTURES = 16
+    RANKING_PICTURES = 32
 };
 
 typedef struct Quantizer {
@@ -64,7 +64,7 @@ static Status build(Quantizer *quantizer, Network **out) {
         const Node *node = graph_find_node(graph, layer->node);
         bool bytes = graph->nodes[node->input[0]].bytes;
         if (bytes != layer->told->bytes) {
-            status = layer_round(layers, layer, bytes);
+            status = layer_round(layers, layer, &quantizer->calibration, bytes);
         }
     }
     if (status != STATUS_OK) {
@@ -201,7 +201,25 @@ static Status try_network(Quantizer *quantizer, bool *within) {
     return STATUS_OK;
 }
 
-// Keeps layers in float until the network is within the bound.
+// Keeps the first of the ranked layers in float, as many as the bound takes, and then puts those
+// back into int8 that it does not take after all.
+static Status keep_ranked(Quantizer *quantizer, Layer **ranked, int count) {
+    bool within = false;
+    int kept = 0;
+    while (kept < count && !within) {
+        ranked[kept++]->keep = true;
+        TRY(try_network(quantizer, &within));
+        tell(quantizer, "keeping layers in float", kept, count);
+    }
+    for (int i = kept - 2; i >= 0; i--) {
+        ranked[i]->keep = false;
+        TRY(try_network(quantizer, &within));
+        ranked[i]->keep = !within;
+        tell(quantizer, "putting layers back into int8", kept - 1 - i, kept - 1);
+    }
+    return STATUS_OK;
+}
+
 static Status keep_worst(Quantizer *quantizer) {
     bool within = false;
     TRY(try_network(quantizer, &within));
@@ -214,10 +232,8 @@ static Status keep_worst(Quantizer *quantizer) {
     }
     int count = 0;
     Status status = rank_layers(quantizer, ranked, &count);
-    for (int i = 0; i < count && status == STATUS_OK && !within; i++) {
-        ranked[i]->keep = true;
-        status = try_network(quantizer, &within);
-        tell(quantizer, "keeping layers in float", i + 1, count);
+    if (status == STATUS_OK) {
+        status = keep_ranked(quantizer, ranked, count);
     }
     free(ranked);
     return status;
@@ -240,6 +256,7 @@ static Status measure(Quantizer *quantizer) {
     report->byte_layers =
         layers_finish(&quantizer->layers, network_graph(network), &quantizer->calibration);
     network_destroy(network);
+    report->correct_int8 = count_correct(quantizer, quantizer->logits);
     double signal = 0, noise = logits_noise(quantizer, quantizer->pictures.count, &signal);
     report->logits = decibels(signal, noise);
     return STATUS_OK;

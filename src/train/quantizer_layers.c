@@ -8,6 +8,9 @@
 #include "base/elementary.h"
 #include "weights/byte_weights.h"
 
+// Places in Node.param.
+enum { BIAS = 1, NORM_MEAN = 4 };
+
 double decibels(double signal, double noise) {
     return noise > 0 ? exact_log(signal / noise) * (10 / exact_log(10)) : INFINITY;
 }
@@ -19,6 +22,11 @@ const Node *graph_find_node(const Graph *graph, const char *name) {
         }
     }
     return NULL;
+}
+
+static void restore(Layers *layers, const Param *param) {
+    memcpy(parameters_values(layers->rounded, param), parameters_values(layers->exact, param),
+           param->elements * sizeof(float));
 }
 
 static Status out_of_memory(void) {
@@ -34,8 +42,8 @@ static Status fill(const Graph *fused, Arena *arena, QuantizeReport *report, Lay
         }
         const Param *weight = &fused->params[node->param[0]];
         Layer *layer = &layers->list[layers->count];
-        *layer =
-            (Layer){.told = &report->layers[layers->count], .node = node->name, .weight = weight};
+        *layer = (Layer){
+            .told = &report->layers[layers->count], .node = node->name, .id = i, .weight = weight};
         *layer->told = (QuantizedLayer){
             .name = arena_format(arena, "%.*s", (int)(strlen(weight->name) - strlen(SUFFIX)),
                                  weight->name),
@@ -62,9 +70,7 @@ Status layers_create(const Graph *graph, const Graph *fused, const Parameters *e
     }
     if (status == STATUS_OK) {
         for (int32_t p = 0; p < graph->param_count; p++) {
-            const Param *param = &graph->params[p];
-            memcpy(parameters_values(out->rounded, param), parameters_values(exact, param),
-                   param->elements * sizeof(float));
+            restore(out, &graph->params[p]);
         }
         status = fill(fused, arena, report, out);
     }
@@ -100,16 +106,64 @@ Status layers_keep(Layers *layers, const char *names) {
     return STATUS_OK;
 }
 
-Status layer_round(Layers *layers, Layer *layer, bool bytes) {
+// What takes the correction: the folded norm's mean, or the bias; NULL: the layer adds nothing.
+static const Param *layer_constant(const Graph *graph, const Node *node) {
+    ParamId id = node->folded_norm ? node->param[NORM_MEAN] : node->param[BIAS];
+    return id == PARAM_NONE ? NULL : &graph->params[id];
+}
+
+// The mean of what output channel `o` lacks because its weights were rounded.
+static double missing_mean(const Layers *layers, const Layer *layer, const Calibration *calibration,
+                           int o) {
+    const Node *node = &network_graph(calibration->network)->nodes[layer->id];
     const Param *param = layer->weight;
-    const float *exact = parameters_values(layers->exact, param);
-    float *values = parameters_values(layers->rounded, param);
-    memcpy(values, exact, param->elements * sizeof *values);
+    size_t count = param->elements / (size_t)param->dims[0];
+    Shape input = network_graph(calibration->network)->nodes[node->input[0]].shape;
+    size_t channels = (size_t)input.channels, first = 0;
+    if (node->op == OP_CONV) {
+        channels = (size_t)param->dims[1];
+        first = (size_t)(o / (param->dims[0] / (input.channels / param->dims[1]))) * channels;
+    }
+    size_t positions = count / channels; // of a kernel, or of an image that a linear layer reads
+    const float *exact = (const float *)parameters_values(layers->exact, param) + (size_t)o * count;
+    const float *rounded =
+        (const float *)parameters_values(layers->rounded, param) + (size_t)o * count;
+    double sum = 0;
+    for (size_t c = 0; c < channels; c++) {
+        double lack = 0;
+        for (size_t i = c * positions; i < (c + 1) * positions; i++) {
+            lack += (double)exact[i] - (double)rounded[i];
+        }
+        sum += lack * calibration_mean(calibration, node->input[0], (int)(first + c));
+    }
+    return sum;
+}
+
+static void correct_means(Layers *layers, const Layer *layer, const Calibration *calibration,
+                          const Param *constant) {
+    const Graph *graph = network_graph(calibration->network);
+    double sign = graph->nodes[layer->id].folded_norm ? -1 : 1;
+    float *values = parameters_values(layers->rounded, constant);
+    for (int o = 0; o < layer->weight->dims[0]; o++) {
+        values[o] += (float)(sign * missing_mean(layers, layer, calibration, o));
+    }
+}
+
+Status layer_round(Layers *layers, Layer *layer, const Calibration *calibration, bool bytes) {
+    const Graph *graph = network_graph(calibration->network);
+    const Param *param = layer->weight;
+    const Param *constant = layer_constant(graph, &graph->nodes[layer->id]);
     layer->told->bytes = bytes;
     layer->told->weights = INFINITY;
+    restore(layers, param);
+    if (constant != NULL) {
+        restore(layers, constant);
+    }
     if (!bytes) {
         return STATUS_OK;
     }
+    const float *exact = parameters_values(layers->exact, param);
+    float *values = parameters_values(layers->rounded, param);
     TRY(byte_weights_round(param, values));
     double signal = 0, noise = 0;
     for (size_t i = 0; i < param->elements; i++) {
@@ -118,6 +172,9 @@ Status layer_round(Layers *layers, Layer *layer, bool bytes) {
         noise += error * error;
     }
     layer->told->weights = decibels(signal, noise);
+    if (constant != NULL) {
+        correct_means(layers, layer, calibration, constant);
+    }
     return STATUS_OK;
 }
 

@@ -10,6 +10,7 @@
 typedef struct Layer {
     QuantizedLayer *told;
     const char *node; // its name in the fused graph
+    NodeId id;        // and its place there
     const Param *weight;
     bool keep;                    // in float
     double gain;                  // less noise of the logits when it is in float
@@ -33,7 +34,15 @@ void layers_destroy(Layers *layers);
 Status layers_keep(Layers *layers, const char *names);
 
 // Gives a layer weights as bytes, or the ones that it had.
-Status layer_round(Layers *layers, Layer *layer, bool bytes);
+//
+// What rounding adds to a weight is multiplied with inputs whose mean is not 0, and so moves the
+// mean of each channel by
+//
+//     d = sum of mean(input) * (weight - rounded weight)
+//
+// which is put right where the layer adds a constant: in the bias, or in the mean that a folded
+// norm takes away. This belongs to the rounded weights, in int8 and in float.
+Status layer_round(Layers *layers, Layer *layer, const Calibration *calibration, bool bytes);
 
 // Adds the last pass of two networks over the same `count` samples to what the layers know of their
 // outputs; both keep their values.

@@ -69,6 +69,16 @@ if [ -z "${RESNET_SANITIZE:-}" ]; then
     [ "$found" = "$(golden top1_correct) $(golden top5_correct) 0 " ] ||
         fail "$found: other counts than PyTorch's"
 
+    # In int8 no photograph is lost, net, with all layers in it.
+    run quantize "$T/resnet18.safetensors" --data "list:$photos/labels.txt" -o "$T/int8" --json
+    [ "$code" = 0 ] || fail 'expected exit code 0'
+    expect_line '"int8_layers":21,'
+    found=$(grep -oE '"correct_int8":[0-9]+' "$T/out" | head -n 1 | cut -d: -f2)
+    [ "$found" -ge "$(golden top1_correct)" ] || fail "$found right answers in int8"
+    [ $((3 * $(stat -c %s "$T/int8"))) -lt "$(stat -c %s "$T/resnet18")" ] || fail 'a large file'
+    [ "$(right "$T/int8" --data "list:$photos/labels.txt" | cut -d' ' -f1)" = "$found" ] ||
+        fail 'eval counts other right answers than quantize'
+
     # Bottlenecks: equal shapes for both places of the stride, so that it must be told or warned of.
     xz -dc "$shared/resnet50-imagenet-pqf.safetensors.xz" >"$T/resnet50" ||
         fail 'cannot unpack resnet50'

@@ -71,6 +71,7 @@ check "--method wants one of mse|percentile|max, not 'kl'" quantize x --method k
 check "--max-drop wants a number from zero up, not '-1'" quantize x --max-drop -1
 check "--precision wants one of fp32|int8, not 'int4'" eval x --precision int4
 check "quantize has no option '-p'; \`resnet quantize --help\` lists them" quantize x -p y
+check '--train is in fp32, not in int8' bench resnet20 --train --precision int8
 check "--only wants one of degradation, not 'all'" paper --only all
 check 'x/y.safetensors is a file: --shortcut, --classes and --input are for architectures by name' \
     summary x/y.safetensors --classes 5

@@ -127,6 +127,15 @@ static void test_zeros(void **state) {
         if (node->op == OP_CONV) {
             assert_int_equal(value->zero, node->relu ? 0 : 128);
         }
+        for (int c = 0; c < shape.channels; c++) {
+            double sum = 0;
+            size_t pixels = (size_t)shape.height * (size_t)shape.width * BATCH;
+            for (size_t p = 0; p < pixels; p++) {
+                sum += (double)values[p * (size_t)shape.channels + (size_t)c];
+            }
+            assert_true(fabs(calibration_mean(&net.calibration, i, c) - sum / (double)pixels) <
+                        1e-9 * (double)largest);
+        }
         int levels = value->zero == 0 ? 255 : 127;
         assert_true(fabsf(value->scale * (float)levels - largest) <= 1e-6F * largest);
     }
