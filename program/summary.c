@@ -44,10 +44,10 @@ static resnet_status summary_json(const resnet_model *model, const Arguments *ar
     int channels, height, width;
     resnet_model_input(model, &channels, &height, &width);
     return json_line(json_pack(
-        "{s:s, s:s, s:[i,i,i], s:i, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:o}", "model",
-        resnet_model_name(model), "shortcut", resnet_model_shortcut(model), "input", channels,
-        height, width, "classes", resnet_model_classes(model), "precision",
-        resnet_model_precision(model), "batch", arguments->batch, "parameters",
+        "{s:s, s:s, s:s, s:[i,i,i], s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:o}", "model",
+        resnet_model_name(model), "shortcut", resnet_model_shortcut(model), "precision",
+        resnet_model_precision(model), "input", channels, height, width, "classes",
+        resnet_model_classes(model), "batch", arguments->batch, "parameters",
         (json_int_t)summary->parameters, "macs", (json_int_t)summary->macs, "weight_bytes",
         (json_int_t)summary->weight_bytes, "inference_bytes", (json_int_t)summary->inference_bytes,
         "training_bytes", (json_int_t)summary->training_bytes, "layers", layers));
