@@ -32,7 +32,8 @@ if [ -n "${RESNET_CIFAR10:-}" ] && [ -z "${RESNET_SANITIZE:-}" ]; then
             --preset cifar)
         off=$((${found%% *} - ${model#*:}))
         [ "${off#-}" -le 1 ] || fail "${found%% *} right answers, expected ${model#*:}"
-        [ ! -s "$T/err" ] || fail 'expected nothing on stderr'
+        # A slow machine is told of its progress; nothing else is to be said.
+        [ -z "$(grep -v ' images/s ' "$T/err" || true)" ] || fail 'expected no warning on stderr'
     done
 fi
 
