@@ -14,6 +14,8 @@ double measure_clock(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+uint32_t noise_next(uint32_t *state) { return *state = *state * 1664525u + 1013904223u; }
+
 int64_t measure_resident(void) {
     long long total = 0, resident = -1;
     FILE *file = fopen("/proc/self/statm", "re");

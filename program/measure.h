@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is needed to measure: a clock, samples with their percentiles, this process's memory.
+// What is needed to measure: a clock, noise, samples with their percentiles, this process's memory.
 #ifndef PROGRAM_MEASURE_H
 #define PROGRAM_MEASURE_H
 
@@ -9,6 +9,10 @@
 
 // Seconds on a clock that only goes forward.
 double measure_clock(void);
+
+// The next of a sequence that begins with *state: 32 bits of noise, by a generator of Numerical
+// Recipes whose upper bits are the good ones.
+uint32_t noise_next(uint32_t *state);
 
 // Bytes of this process that lie in memory; -1 where the system does not tell.
 int64_t measure_resident(void);

@@ -32,8 +32,7 @@ static FILE *noise_open(void) {
     fprintf(file, "P6 %d %d 255\n", SIDE, SIDE);
     uint32_t state = 1;
     for (int i = 0; i < SIDE * SIDE * 3; i++) {
-        state = state * 1664525u + 1013904223u;
-        fputc((int)(state >> 24), file);
+        fputc((int)(noise_next(&state) >> 24), file);
     }
     if (fflush(file) != 0 || ferror(file)) {
         fclose(file);

@@ -17,12 +17,11 @@ typedef struct Subject {
     int32_t *labels;
 } Subject;
 
-// Noise that is uniform in -2 … 2, by a generator of Numerical Recipes.
+// Noise that is uniform in -2 … 2.
 static void fill_noise(float *values, size_t count) {
     uint32_t state = 1;
     for (size_t i = 0; i < count; i++) {
-        state = state * 1664525u + 1013904223u;
-        values[i] = (float)(state >> 8) / (float)(1u << 22) - 2.0f;
+        values[i] = (float)(noise_next(&state) >> 8) / (float)(1u << 22) - 2.0f;
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Training on batches of the caller's own. The graph has the loss, and the auxiliary heads that
-// some models have in training only; parameters and the model's are matched by their names.
+// some models have in training only, whose parameters come after the model's.
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,13 +28,16 @@ void resnet_trainer_options_default(resnet_trainer_options *options) {
     *options = (resnet_trainer_options){.batch = 128, .momentum = 0.9, .weight_decay = 1e-4};
 }
 
-// The parameters that the model has too, in its order.
-static void copy_from_model(resnet_trainer *trainer, const ModelFile *model) {
+// What the model has, and draws for what is for training alone.
+static void fill_parameters(resnet_trainer *trainer, const ModelFile *model, uint64_t seed) {
+    assert(graph_begins_with(trainer->graph, model->graph));
+    if (trainer->graph->param_count > model->graph->param_count) {
+        parameters_init(trainer->parameters, trainer->graph, seed);
+    }
     for (ParamId p = 0; p < model->graph->param_count; p++) {
-        const Param *from = &model->graph->params[p];
-        const Param *to = &trainer->graph->params[graph_find_param(trainer->graph, from->name)];
-        memcpy(parameters_values(trainer->parameters, to),
-               parameters_values(model->parameters, from), from->elements * sizeof(float));
+        const Param *param = &model->graph->params[p];
+        memcpy(parameters_values(trainer->parameters, param),
+               parameters_values(model->parameters, param), param->elements * sizeof(float));
     }
 }
 
@@ -54,9 +58,8 @@ static Status trainer_fill(resnet_trainer *trainer, const resnet_model *model,
     with_loss.loss = true;
     TRY(model_build(model->file->name, &with_loss, &trainer->graph));
     TRY(parameters_create(trainer->graph, sizeof(float), true, &trainer->parameters));
-    parameters_init(trainer->parameters, trainer->graph, model->seed);
     TRY(model_ready(model));
-    copy_from_model(trainer, model->file);
+    fill_parameters(trainer, model->file, model->seed);
     TRY(network_create(trainer->graph, trainer->parameters, &network, &trainer->network));
     const OptimizerOptions update = {.form = MOMENTUM_PYTORCH,
                                      .momentum = options->momentum,
@@ -169,9 +172,7 @@ resnet_status resnet_trainer_layer(const resnet_trainer *trainer, int index,
 static const Param *param_for(const resnet_trainer *trainer, const Param *param) {
     ParamId id = graph_find_param(trainer->graph, param->name);
     const Param *own = id == PARAM_NONE ? NULL : &trainer->graph->params[id];
-    bool same = own != NULL && own->rank == param->rank &&
-                memcmp(own->dims, param->dims, sizeof own->dims) == 0;
-    return same ? own : NULL;
+    return own != NULL && param_same_extents(own, param) ? own : NULL;
 }
 
 resnet_status resnet_trainer_store(const resnet_trainer *trainer, resnet_model *model) {

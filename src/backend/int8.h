@@ -22,7 +22,7 @@
 
 #include <math.h>
 
-#include "backend/backend.h"
+#include "backend/fold.h"
 
 enum {
     INT8_WEIGHT_MAX = 127,
@@ -52,19 +52,6 @@ static inline double int8_round(double x) {
 static inline double int8_clamp(double x, double low, double high) {
     x = x > low ? x : low; // NaN becomes low
     return x < high ? x : high;
-}
-
-// The norm and bias of a channel: conv(x) * factor + offset. Without a norm, `variance` is NULL.
-static inline double int8_fold(double bias, const double *scale, const double *shift,
-                               const double *mean, const double *variance, double epsilon,
-                               double *offset) {
-    if (variance == NULL) {
-        *offset = bias;
-        return 1;
-    }
-    const double factor = *scale / sqrt(*variance + epsilon);
-    *offset = (bias - *mean) * factor + *shift;
-    return factor;
 }
 
 // The channel's first three fields. `largest`: |weight|, before the factor. The offset is at most

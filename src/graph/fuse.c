@@ -183,24 +183,6 @@ static void emit_nodes(Fusion *fusion) {
     result->output = fusion->moved[fusion->output];
 }
 
-static bool copy_name(Arena *arena, const char **name) {
-    *name = *name == NULL ? NULL : arena_format(arena, "%s", *name);
-    return *name != NULL;
-}
-
-static bool copy_node_names(Arena *arena, Node *node) {
-    return copy_name(arena, &node->name) && (node->first == NULL || copy_name(arena, &node->first));
-}
-
-// Copies what the result keeps of the old graph, names included; false when memory is out.
-static bool copy_names(const Graph *graph, Graph *result) {
-    bool copied = true;
-    for (NodeId i = 0; i < result->node_count && copied; i++) {
-        copied = copy_node_names(result->arena, &result->nodes[i]);
-    }
-    return copied && graph_copy_params(result, graph);
-}
-
 // Takes the lists, which live in `scratch`, and the new graph's arrays; false: memory is out.
 static bool fusion_allocate(Fusion *fusion, Arena *scratch) {
     const Graph *graph = fusion->graph;
@@ -231,7 +213,7 @@ Status graph_fuse(const Graph *graph, FuseFor purpose, Graph **out) {
         find_readers(&fusion);
         find_groups(&fusion);
         emit_nodes(&fusion);
-        done = copy_names(graph, fusion.result);
+        done = graph_detach(fusion.result, graph);
     }
     arena_destroy(scratch);
     if (!done) {

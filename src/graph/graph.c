@@ -101,13 +101,20 @@ Shape graph_shape(const Graph *graph, NodeId node) {
 }
 
 static bool copy_name(Arena *arena, const char **name) {
-    *name = arena_format(arena, "%s", *name);
+    *name = *name == NULL ? NULL : arena_format(arena, "%s", *name);
     return *name != NULL;
 }
 
-bool graph_copy_params(Graph *to, const Graph *from) {
+static bool copy_node_names(Arena *arena, Node *node) {
+    return copy_name(arena, &node->name) && (node->first == NULL || copy_name(arena, &node->first));
+}
+
+bool graph_detach(Graph *to, const Graph *from) {
     to->params = arena_alloc(to->arena, (size_t)from->param_count * sizeof *to->params);
     bool copied = to->params != NULL;
+    for (NodeId i = 0; i < to->node_count && copied; i++) {
+        copied = copy_node_names(to->arena, &to->nodes[i]);
+    }
     for (ParamId p = 0; p < from->param_count && copied; p++) {
         to->params[p] = from->params[p];
         copied = copy_name(to->arena, &to->params[p].name);
@@ -119,6 +126,15 @@ bool graph_copy_params(Graph *to, const Graph *from) {
     return copied && (to->model == NULL || copy_name(to->arena, &to->model));
 }
 
+NodeId graph_find_node(const Graph *graph, const char *name) {
+    for (NodeId i = 0; i < graph->node_count; i++) {
+        if (strcmp(graph->nodes[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return NODE_NONE;
+}
+
 ParamId graph_find_param(const Graph *graph, const char *name) {
     for (ParamId p = 0; p < graph->param_count; p++) {
         if (strcmp(graph->params[p].name, name) == 0) {
@@ -128,9 +144,13 @@ ParamId graph_find_param(const Graph *graph, const char *name) {
     return PARAM_NONE;
 }
 
+bool param_same_extents(const Param *a, const Param *b) {
+    return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
+}
+
 static bool same_place(const Param *a, const Param *b) {
     return strcmp(a->name, b->name) == 0 && a->role == b->role && a->offset == b->offset &&
-           a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
+           param_same_extents(a, b);
 }
 
 bool graph_begins_with(const Graph *graph, const Graph *part) {

@@ -216,11 +216,15 @@ NodeId graph_softmax_loss(Graph *graph, NodeId logits, LossAttr attr, const char
 void graph_set_output(Graph *graph, NodeId logits);
 // The shape of a node; zeros for NODE_NONE.
 Shape graph_shape(const Graph *graph, NodeId node);
-// Copies all parameters, with their names, and the model's name to an empty graph, for passes that
-// rewrite nodes; false when memory is out.
-bool graph_copy_params(Graph *to, const Graph *from);
+// The node of that name; NODE_NONE when there is none.
+NodeId graph_find_node(const Graph *graph, const char *name);
+// For passes that rewrite a graph: gives `to`, whose nodes may have names that belong to `from`,
+// the parameters too, and copies of all names, so that `from` may go; false when memory is out.
+bool graph_detach(Graph *to, const Graph *from);
 // The parameter of that name; PARAM_NONE when there is none.
 ParamId graph_find_param(const Graph *graph, const char *name);
+// Whether two parameters have the same extents.
+bool param_same_extents(const Param *a, const Param *b);
 // Whether the first parameters of `graph` are all those of `part`, by name, extents and offset:
 // blocks laid out for `graph` then serve both.
 bool graph_begins_with(const Graph *graph, const Graph *part);

@@ -5,7 +5,6 @@
 #include "graph/quantize.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "graph/op.h"
 
@@ -25,23 +24,11 @@ static bool is_copy(OpKind op) {
     return op == OP_MAX_POOL || op == OP_PAD_SHORTCUT || op == OP_CONCAT;
 }
 
-// The node of that name, sought from `hint` on: tables come in the graph's order.
-static NodeId find_node(const Graph *graph, const char *name, NodeId hint) {
-    for (int32_t i = 0; i < graph->node_count; i++) {
-        const NodeId id = (hint + i) % graph->node_count;
-        if (strcmp(graph->nodes[id].name, name) == 0) {
-            return id;
-        }
-    }
-    return NODE_NONE;
-}
-
 static Status read_table(Pass *pass, const Quantization *table) {
     const Graph *graph = pass->graph;
-    NodeId id = 0;
     for (int32_t i = 0; i < table->value_count; i++) {
         const QuantizedValue *value = &table->values[i];
-        id = find_node(graph, value->name, id);
+        const NodeId id = graph_find_node(graph, value->name);
         if (id == NODE_NONE) {
             return status_fail(STATUS_FAILED,
                                "%s: a scale is given, but the network has no such "
@@ -58,7 +45,7 @@ static Status read_table(Pass *pass, const Quantization *table) {
         pass->entry[id] = value;
     }
     for (int32_t i = 0; i < table->float_count; i++) {
-        id = find_node(graph, table->float_nodes[i], 0);
+        const NodeId id = graph_find_node(graph, table->float_nodes[i]);
         if (id == NODE_NONE || !is_layer(graph->nodes[id].op)) {
             return status_fail(STATUS_FAILED,
                                "%s: is to stay in float, but the network has no such convolution "
@@ -185,19 +172,11 @@ static bool emit_nodes(Pass *pass) {
             node.scale = pass->entry[i]->scale;
             node.zero = pass->entry[i]->zero;
         }
-        node.name = arena_format(result->arena, "%s", node.name);
-        if (node.first != NULL) {
-            node.first = arena_format(result->arena, "%s", node.first);
-        }
         *(node.bytes ? &pass->as_bytes[i] : &pass->as_float[i]) = append(pass, node);
     }
     result->input = pass->as_float[graph->input];
     result->output = pass->as_float[graph->output];
-    bool named = graph_copy_params(result, graph);
-    for (NodeId i = 0; i < result->node_count; i++) {
-        named = named && result->nodes[i].name != NULL;
-    }
-    return named;
+    return graph_detach(result, graph);
 }
 
 static bool pass_allocate(Pass *pass, Arena *scratch) {

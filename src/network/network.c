@@ -283,16 +283,13 @@ double network_loss(const Network *network, int sample) {
 }
 
 const void *network_value(const Network *network, const char *node, Shape *shape) {
-    for (NodeId i = 0; i < network->graph->node_count; i++) {
-        if (strcmp(network->graph->nodes[i].name, node) == 0) {
-            if (!network->keep_values && i != network->graph->output) {
-                return NULL;
-            }
-            *shape = network->graph->nodes[i].shape;
-            return planned_at(network, network->plan->value[i]);
-        }
+    const Graph *graph = network->graph;
+    const NodeId id = graph_find_node(graph, node);
+    if (id == NODE_NONE || (!network->keep_values && id != graph->output)) {
+        return NULL;
     }
-    return NULL;
+    *shape = graph->nodes[id].shape;
+    return planned_at(network, network->plan->value[id]);
 }
 
 const Graph *network_graph(const Network *network) { return network->graph; }

@@ -11,16 +11,12 @@
 
 // ---- the model's own ----------------------------------------------------------------------------
 
-static bool same_shape(const Param *a, const Param *b) {
-    return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
-}
-
 static Status copy_parameters(const char *path, const ModelFile *from, const ModelFile *to) {
     for (int32_t p = 0; p < to->graph->param_count; p++) {
         const Param *param = &to->graph->params[p];
         ParamId id = graph_find_param(from->graph, param->name);
         const Param *source = id == PARAM_NONE ? NULL : &from->graph->params[id];
-        if (source == NULL || !same_shape(source, param)) {
+        if (source == NULL || !param_same_extents(source, param)) {
             return status_fail(STATUS_FAILED,
                                "%s: holds %s for %d classes, whose %s is %s, so %s for %d classes "
                                "cannot begin with it",

@@ -44,8 +44,8 @@ static void tell(const Quantizer *quantizer, const char *what, int done, int all
 // ---- networks -----------------------------------------------------------------------------------
 
 // The network in int8 but for the layers that are kept. Its weights are rounded before it first
-// looks at them.
-static Status build(Quantizer *quantizer, Network **out) {
+// looks at them. keep_values: every layer's values are to be compared, not the logits alone.
+static Status build(Quantizer *quantizer, bool keep_values, Network **out) {
     Layers *layers = &quantizer->layers;
     Quantization *table = &quantizer->table;
     table->float_count = 0;
@@ -56,12 +56,13 @@ static Status build(Quantizer *quantizer, Network **out) {
     }
     NetworkOptions options = quantizer->network;
     options.quantization = table;
+    options.keep_values = keep_values;
     TRY(network_create(quantizer->file->graph, layers->rounded, &options, out));
     const Graph *graph = network_graph(*out);
     Status status = STATUS_OK;
     for (int i = 0; i < layers->count && status == STATUS_OK; i++) {
         Layer *layer = &layers->list[i];
-        const Node *node = graph_find_node(graph, layer->node);
+        const Node *node = &graph->nodes[graph_find_node(graph, layer->node)];
         bool bytes = graph->nodes[node->input[0]].bytes;
         if (bytes != layer->told->bytes) {
             status = layer_round(layers, layer, &quantizer->calibration, bytes);
@@ -147,7 +148,7 @@ static Status calibrate(Quantizer *quantizer) {
 
 static Status measure_noise(Quantizer *quantizer, int count, double *noise) {
     Network *network = NULL;
-    TRY(build(quantizer, &network));
+    TRY(build(quantizer, false, &network));
     double signal = 0;
     run(quantizer, network, count, quantizer->logits, NULL);
     *noise = logits_noise(quantizer, count, &signal);
@@ -191,7 +192,7 @@ static Status rank_layers(Quantizer *quantizer, Layer **ranked, int *count) {
 // Builds the network and counts its right answers on all pictures.
 static Status try_network(Quantizer *quantizer, bool *within) {
     Network *network = NULL;
-    TRY(build(quantizer, &network));
+    TRY(build(quantizer, false, &network));
     QuantizeReport *report = quantizer->report;
     run(quantizer, network, report->samples, quantizer->logits, NULL);
     network_destroy(network);
@@ -250,7 +251,7 @@ static void compare_batch(Quantizer *quantizer, Network *network, int begin, int
 
 static Status measure(Quantizer *quantizer) {
     Network *network = NULL;
-    TRY(build(quantizer, &network));
+    TRY(build(quantizer, true, &network));
     run(quantizer, network, quantizer->pictures.count, quantizer->logits, compare_batch);
     QuantizeReport *report = quantizer->report;
     report->byte_layers =

@@ -5,23 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/fold.h"
 #include "base/elementary.h"
 #include "weights/byte_weights.h"
 
-// Places in Node.param.
-enum { BIAS = 1, NORM_MEAN = 4 };
-
 double decibels(double signal, double noise) {
     return noise > 0 ? exact_log(signal / noise) * (10 / exact_log(10)) : INFINITY;
-}
-
-const Node *graph_find_node(const Graph *graph, const char *name) {
-    for (NodeId i = 0; i < graph->node_count; i++) {
-        if (strcmp(graph->nodes[i].name, name) == 0) {
-            return &graph->nodes[i];
-        }
-    }
-    return NULL;
 }
 
 static void restore(Layers *layers, const Param *param) {
@@ -108,7 +97,7 @@ Status layers_keep(Layers *layers, const char *names) {
 
 // What takes the correction: the folded norm's mean, or the bias; NULL: the layer adds nothing.
 static const Param *layer_constant(const Graph *graph, const Node *node) {
-    ParamId id = node->folded_norm ? node->param[NORM_MEAN] : node->param[BIAS];
+    ParamId id = node->folded_norm ? node->param[FOLD_MEAN] : node->param[FOLD_BIAS];
     return id == PARAM_NONE ? NULL : &graph->params[id];
 }
 
@@ -199,7 +188,8 @@ static void compare_layer(void *context, int index, int worker) {
     (void)worker;
     const Comparison *comparison = context;
     Layer *layer = &comparison->layers->list[index];
-    const Node *node = graph_find_node(network_graph(comparison->network), layer->node);
+    const Graph *graph = network_graph(comparison->network);
+    const Node *node = &graph->nodes[graph_find_node(graph, layer->node)];
     Shape shape;
     const float *exact = network_value(comparison->exact, layer->node, &shape);
     const void *values = network_value(comparison->network, layer->node, &shape);
@@ -226,14 +216,14 @@ int layers_finish(Layers *layers, const Graph *graph, const Calibration *calibra
     int in_bytes = 0;
     for (int i = 0; i < layers->count; i++) {
         const Layer *layer = &layers->list[i];
-        const Node *node = graph_find_node(graph, layer->node);
+        const Node *node = &graph->nodes[graph_find_node(graph, layer->node)];
         QuantizedLayer *told = layer->told;
         told->output = decibels(layer->signal_sum, layer->noise_sum);
         told->rounding = INFINITY;
         in_bytes += told->bytes;
         if (node->bytes) {
             const Histogram *histogram =
-                &calibration->histograms[graph_find_node(exact, layer->node) - exact->nodes];
+                &calibration->histograms[graph_find_node(exact, layer->node)];
             int levels = calibration_levels(node->zero);
             told->scale = node->scale;
             told->zero = node->zero;

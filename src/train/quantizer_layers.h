@@ -52,9 +52,6 @@ void layers_compare(Layers *layers, const Network *exact, const Network *network
 // how many of them are in int8.
 int layers_finish(Layers *layers, const Graph *graph, const Calibration *calibration);
 
-// The node of that name; NULL: none.
-const Node *graph_find_node(const Graph *graph, const char *name);
-
 // 10 log10(signal / noise); infinite without noise.
 double decibels(double signal, double noise);
 

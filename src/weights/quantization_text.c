@@ -39,14 +39,11 @@ static Status bad(const char *what) {
     return status_fail(STATUS_FAILED, "metadata " QUANTIZATION_KEY " %s", what);
 }
 
-// The fused graph's own copy of a name, put into `arena`; NULL: it has no such node.
+// A name put into `arena`; NULL: the fused graph has no such node.
 static const char *find_name(const Graph *fused, const char *name, Arena *arena) {
-    for (NodeId i = 0; name != NULL && i < fused->node_count; i++) {
-        if (strcmp(fused->nodes[i].name, name) == 0) {
-            return arena_format(arena, "%s", name);
-        }
-    }
-    return NULL;
+    return name != NULL && graph_find_node(fused, name) != NODE_NONE
+               ? arena_format(arena, "%s", name)
+               : NULL;
 }
 
 static const QuantizedValue *find_value(const Quantization *table, const char *name) {

@@ -49,4 +49,35 @@ static inline void release(const float *values, size_t count) {
     block_free((void *)(values - GUARD));
 }
 
+// Everything that a convolution's passes read, and their sizes.
+typedef struct ConvArrays {
+    size_t in, out, weights, channels; // elements; channels of the output
+    float *x, *w, *bias, *norm[4], *residual, *dy, *old;
+} ConvArrays;
+
+// Of the sizes that are set; norms within `norm_limit`, all others within `limit`.
+static inline void arrays_create(ConvArrays *a, bool integers, int limit, int norm_limit) {
+    fill(a->x = guarded(a->in), a->in, integers, limit, 1);
+    fill(a->w = guarded(a->weights), a->weights, integers, limit, 2);
+    fill(a->bias = guarded(a->channels), a->channels, integers, limit, 3);
+    for (int i = 0; i < 4; i++) {
+        fill(a->norm[i] = guarded(a->channels), a->channels, integers, norm_limit, 4 + (uint64_t)i);
+    }
+    fill(a->residual = guarded(a->out), a->out, integers, limit, 9);
+    fill(a->dy = guarded(a->out), a->out, integers, limit, 10);
+    fill(a->old = guarded(a->in), a->in, integers, limit, 11);
+}
+
+static inline void arrays_destroy(const ConvArrays *a) {
+    release(a->x, a->in);
+    release(a->w, a->weights);
+    release(a->bias, a->channels);
+    for (int i = 0; i < 4; i++) {
+        release(a->norm[i], a->channels);
+    }
+    release(a->residual, a->out);
+    release(a->dy, a->out);
+    release(a->old, a->in);
+}
+
 #endif

@@ -56,11 +56,9 @@ static const Case cases[] = {
 
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-// Everything that a case reads, and its sizes.
 typedef struct Data {
     Node nodes[2];
-    size_t in, out, weights, channels;
-    float *x, *w, *bias, *norm[4], *residual, *dy, *old;
+    ConvArrays a;
     bool fused, accumulate;
 } Data;
 
@@ -71,7 +69,7 @@ static void data_create(Data *d, const Case *c, bool integers, bool fused) {
     node->op = c->linear ? OP_LINEAR : OP_CONV;
     if (c->linear) {
         node->shape = (Shape){c->out_channels, 1, 1};
-        d->weights = shape_elements(input) * (size_t)c->out_channels;
+        d->a.weights = shape_elements(input) * (size_t)c->out_channels;
     } else {
         node->shape =
             (Shape){c->out_channels, (c->height + 2 * c->pad - c->kernel_height) / c->stride + 1,
@@ -83,41 +81,21 @@ static void data_create(Data *d, const Case *c, bool integers, bool fused) {
                                 .pad = c->pad,
                                 .groups = c->groups,
                                 .bias = c->bias};
-        d->weights = (size_t)(c->channels / c->groups) * (size_t)c->out_channels *
-                     (size_t)(c->kernel_height * c->kernel_width);
+        d->a.weights = (size_t)(c->channels / c->groups) * (size_t)c->out_channels *
+                       (size_t)(c->kernel_height * c->kernel_width);
     }
     node->relu = fused;
     node->folded_norm = fused;
     node->folded_epsilon = 0.0f;
-    d->in = (size_t)c->batch * shape_elements(input);
-    d->out = (size_t)c->batch * shape_elements(node->shape);
-    d->channels = (size_t)c->out_channels;
-    fill(d->x = guarded(d->in), d->in, integers, 8, 1);
-    fill(d->w = guarded(d->weights), d->weights, integers, 8, 2);
-    fill(d->bias = guarded(d->channels), d->channels, integers, 8, 3);
-    for (int i = 0; i < 4; i++) {
-        fill(d->norm[i] = guarded(d->channels), d->channels, integers, 3, 4 + (uint64_t)i);
+    d->a.in = (size_t)c->batch * shape_elements(input);
+    d->a.out = (size_t)c->batch * shape_elements(node->shape);
+    d->a.channels = (size_t)c->out_channels;
+    arrays_create(&d->a, integers, 8, 3);
+    for (size_t i = 0; i < d->a.channels; i++) { // variances: squares of whole numbers are exact
+        d->a.norm[3][i] =
+            integers ? (i % 2 == 0 ? 1.0f : 4.0f) : d->a.norm[3][i] * d->a.norm[3][i] + 0.5f;
+        d->a.norm[0][i] *= 2.0f;
     }
-    for (size_t i = 0; i < d->channels; i++) { // variances: squares of whole numbers are exact
-        d->norm[3][i] =
-            integers ? (i % 2 == 0 ? 1.0f : 4.0f) : d->norm[3][i] * d->norm[3][i] + 0.5f;
-        d->norm[0][i] *= 2.0f;
-    }
-    fill(d->residual = guarded(d->out), d->out, integers, 8, 9);
-    fill(d->dy = guarded(d->out), d->out, integers, 8, 10);
-    fill(d->old = guarded(d->in), d->in, integers, 8, 11);
-}
-
-static void data_destroy(Data *d) {
-    release(d->x, d->in);
-    release(d->w, d->weights);
-    release(d->bias, d->channels);
-    for (int i = 0; i < 4; i++) {
-        release(d->norm[i], d->channels);
-    }
-    release(d->residual, d->out);
-    release(d->dy, d->out);
-    release(d->old, d->in);
 }
 
 typedef struct Result {
@@ -125,10 +103,10 @@ typedef struct Result {
 } Result;
 
 static void result_destroy(const Result *r, const Data *d) {
-    release(r->y, d->out);
-    release(r->dx, d->in);
-    release(r->dw, d->weights);
-    release(r->db, d->channels);
+    release(r->y, d->a.out);
+    release(r->dx, d->a.in);
+    release(r->dw, d->a.weights);
+    release(r->db, d->a.channels);
 }
 
 static Call call_of(const Data *d, const Case *c, const Result *r) {
@@ -136,17 +114,17 @@ static Call call_of(const Data *d, const Case *c, const Result *r) {
                  .input_shape = {d->nodes[0].shape},
                  .batch = c->batch,
                  .phase = d->fused ? PHASE_INFERENCE : PHASE_TRAINING,
-                 .input = {d->x},
+                 .input = {d->a.x},
                  .output = r->y,
-                 .param = {d->w, c->bias ? d->bias : NULL},
-                 .output_gradient = d->dy,
+                 .param = {d->a.w, c->bias ? d->a.bias : NULL},
+                 .output_gradient = d->a.dy,
                  .input_gradient = {r->dx},
                  .accumulate = {d->accumulate},
                  .param_gradient = {r->dw, c->bias ? r->db : NULL}};
     if (d->fused) {
-        call.input[1] = d->residual;
+        call.input[1] = d->a.residual;
         for (int i = 0; i < 4; i++) {
-            call.param[2 + i] = d->norm[i];
+            call.param[2 + i] = d->a.norm[i];
         }
     }
     return call;
@@ -154,9 +132,10 @@ static Call call_of(const Data *d, const Case *c, const Result *r) {
 
 // Forward, then (plain nodes only) backward. kernels NULL: the reference.
 static Result run(const Data *d, const Case *c, const Kernels *kernels, Threads *threads) {
-    const Result r = {guarded(d->out), guarded(d->in), guarded(d->weights), guarded(d->channels)};
+    const Result r = {guarded(d->a.out), guarded(d->a.in), guarded(d->a.weights),
+                      guarded(d->a.channels)};
     if (d->accumulate) {
-        memcpy(r.dx, d->old, d->in * sizeof(float));
+        memcpy(r.dx, d->a.old, d->a.in * sizeof(float));
     }
     Call call = call_of(d, c, &r);
     call.threads = threads;
@@ -222,22 +201,22 @@ static void compare_case(const Case *c, bool integers, bool fused, bool accumula
         const Result r = run(&d, c, sets[s], NULL);
         bool good;
         if (integers) {
-            good = same_values(r.y, expected.y, d.out);
+            good = same_values(r.y, expected.y, d.a.out);
             if (!fused) {
-                good &= same_values(r.dx, expected.dx, d.in);
-                good &= same_values(r.dw, expected.dw, d.weights);
-                good &= !c->bias || same_values(r.db, expected.db, d.channels);
+                good &= same_values(r.dx, expected.dx, d.a.in);
+                good &= same_values(r.dw, expected.dw, d.a.weights);
+                good &= !c->bias || same_values(r.db, expected.db, d.a.channels);
             }
         } else {
             const double taps = c->kernel_height * c->kernel_width, spread = 8 * 8 * 8;
-            const double sites = (double)d.out / (double)d.channels;
+            const double sites = (double)d.a.out / (double)d.a.channels;
             good =
-                close_to(r.y, expected.y, d.out,
+                close_to(r.y, expected.y, d.a.out,
                          taps * (double)d.nodes[0].shape.channels * c->height * c->width, spread);
             if (!fused) {
-                good &= close_to(r.dx, expected.dx, d.in, taps * (double)d.channels, spread);
-                good &= close_to(r.dw, expected.dw, d.weights, sites, spread);
-                good &= !c->bias || close_to(r.db, expected.db, d.channels, sites, spread);
+                good &= close_to(r.dx, expected.dx, d.a.in, taps * (double)d.a.channels, spread);
+                good &= close_to(r.dw, expected.dw, d.a.weights, sites, spread);
+                good &= !c->bias || close_to(r.db, expected.db, d.a.channels, sites, spread);
             }
         }
         if (!good) {
@@ -249,7 +228,7 @@ static void compare_case(const Case *c, bool integers, bool fused, bool accumula
         result_destroy(&r, &d);
     }
     result_destroy(&expected, &d);
-    data_destroy(&d);
+    arrays_destroy(&d.a);
 }
 
 static void test_integers(void **state) {
@@ -280,9 +259,10 @@ static void test_reals(void **state) {
 }
 
 static bool same_result(const Result *a, const Result *b, const Data *d, bool bias) {
-    return same_bits(a->y, b->y, d->out) &&
-           (d->fused || (same_bits(a->dx, b->dx, d->in) && same_bits(a->dw, b->dw, d->weights) &&
-                         (!bias || same_bits(a->db, b->db, d->channels))));
+    return same_bits(a->y, b->y, d->a.out) &&
+           (d->fused ||
+            (same_bits(a->dx, b->dx, d->a.in) && same_bits(a->dw, b->dw, d->a.weights) &&
+             (!bias || same_bits(a->db, b->db, d->a.channels))));
 }
 
 // The same bits whatever the number of threads, and on every set with FMA.
@@ -311,7 +291,7 @@ static void test_same_bits(void **state) {
                 result_destroy(&one, &d);
             }
             result_destroy(&first, &d);
-            data_destroy(&d);
+            arrays_destroy(&d.a);
         }
     }
     threads_destroy(pools[1]);
@@ -331,12 +311,12 @@ static void test_batch_of_one(void **state) {
             alone.batch = 1;
             Data one = d; // the first sample's data lie first
             const Result first = run(&one, &alone, sets[s], NULL);
-            assert_true(same_bits(all.y, first.y, d.out / (size_t)c.batch));
-            assert_true(same_bits(all.dx, first.dx, d.in / (size_t)c.batch));
+            assert_true(same_bits(all.y, first.y, d.a.out / (size_t)c.batch));
+            assert_true(same_bits(all.dx, first.dx, d.a.in / (size_t)c.batch));
             result_destroy(&all, &d);
             result_destroy(&first, &d);
         }
-        data_destroy(&d);
+        arrays_destroy(&d.a);
     }
 }
 
@@ -349,8 +329,8 @@ static void test_parts_alone(void **state) {
         Data d;
         data_create(&d, c, false, false);
         const Result both = run(&d, c, kernels, NULL);
-        const Result data = {guarded(d.out), guarded(d.in), guarded(d.weights),
-                             guarded(d.channels)};
+        const Result data = {guarded(d.a.out), guarded(d.a.in), guarded(d.a.weights),
+                             guarded(d.a.channels)};
         Call call = call_of(&d, c, &data);
         const ConvGeometry g = conv_geometry(call.node, d.nodes[0].shape, c->batch);
         const size_t prepared = conv_direct.prepared_size(&g, call.phase) / sizeof(float);
@@ -360,17 +340,17 @@ static void test_parts_alone(void **state) {
         conv_direct.prepare(&g, &call, kernels);
         call.input_gradient[0] = NULL;
         conv_direct.backward(&g, &call, kernels);
-        assert_true(same_bits(data.dw, both.dw, d.weights));
-        assert_true(!c->bias || same_bits(data.db, both.db, d.channels));
+        assert_true(same_bits(data.dw, both.dw, d.a.weights));
+        assert_true(!c->bias || same_bits(data.db, both.db, d.a.channels));
         call.input_gradient[0] = data.dx;
         call.param_gradient[0] = call.param_gradient[1] = NULL;
         conv_direct.backward(&g, &call, kernels);
-        assert_true(same_bits(data.dx, both.dx, d.in));
+        assert_true(same_bits(data.dx, both.dx, d.a.in));
         release(call.prepared, prepared);
         release(call.workspace, space);
         result_destroy(&both, &d);
         result_destroy(&data, &d);
-        data_destroy(&d);
+        arrays_destroy(&d.a);
     }
 }
 

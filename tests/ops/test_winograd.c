@@ -34,34 +34,14 @@ static void data_create(Data *d, const Case *c, Mode mode) {
                                     .stride = 1,
                                     .pad = 1,
                                     .bias = mode.bias}}},
-                .in = (size_t)c->batch * shape_elements(input),
-                .out = (size_t)c->batch * shape_elements(output),
-                .weights = (size_t)(9 * c->channels * c->out_channels),
-                .channels = (size_t)c->out_channels};
-    fill(d->x = guarded(d->in), d->in, false, 1, 1);
-    fill(d->w = guarded(d->weights), d->weights, false, 1, 2);
-    fill(d->bias = guarded(d->channels), d->channels, false, 1, 3);
-    for (int i = 0; i < 4; i++) {
-        fill(d->norm[i] = guarded(d->channels), d->channels, false, 1, 4 + (uint64_t)i);
+                .a = {.in = (size_t)c->batch * shape_elements(input),
+                      .out = (size_t)c->batch * shape_elements(output),
+                      .weights = (size_t)(9 * c->channels * c->out_channels),
+                      .channels = (size_t)c->out_channels}};
+    arrays_create(&d->a, false, 1, 1);
+    for (size_t i = 0; i < d->a.channels; i++) {
+        d->a.norm[3][i] = fabsf(d->a.norm[3][i]) + 0.5f;
     }
-    for (size_t i = 0; i < d->channels; i++) {
-        d->norm[3][i] = fabsf(d->norm[3][i]) + 0.5f;
-    }
-    fill(d->residual = guarded(d->out), d->out, false, 1, 9);
-    fill(d->dy = guarded(d->out), d->out, false, 1, 10);
-    fill(d->old = guarded(d->in), d->in, false, 1, 11);
-}
-
-static void data_destroy(Data *d) {
-    release(d->x, d->in);
-    release(d->w, d->weights);
-    release(d->bias, d->channels);
-    for (int i = 0; i < 4; i++) {
-        release(d->norm[i], d->channels);
-    }
-    release(d->residual, d->out);
-    release(d->dy, d->out);
-    release(d->old, d->in);
 }
 
 static Call call_of(const Data *d) {
@@ -77,26 +57,26 @@ typedef struct Result {
 } Result;
 
 static void result_destroy(const Result *r, const Data *d) {
-    release(r->y, d->out);
+    release(r->y, d->a.out);
     if (r->dx != NULL) {
-        release(r->dx, d->in);
-        release(r->dw, d->weights);
+        release(r->dx, d->a.in);
+        release(r->dw, d->a.weights);
     }
 }
 
 static Result run(const Data *d, int batch, const Kernels *kernels, Threads *threads) {
-    const Result r = {guarded(d->out), d->mode.fused ? NULL : guarded(d->in),
-                      d->mode.fused ? NULL : guarded(d->weights)};
+    const Result r = {guarded(d->a.out), d->mode.fused ? NULL : guarded(d->a.in),
+                      d->mode.fused ? NULL : guarded(d->a.weights)};
     Call call = call_of(d);
     call.batch = batch;
     call.threads = threads;
-    call.input[0] = d->x;
+    call.input[0] = d->a.x;
     call.output = r.y;
-    call.param[0] = d->w;
-    call.param[1] = d->mode.bias ? d->bias : NULL;
+    call.param[0] = d->a.w;
+    call.param[1] = d->mode.bias ? d->a.bias : NULL;
     for (int i = 0; i < 4 && d->mode.fused; i++) {
-        call.param[2 + i] = d->norm[i];
-        call.input[1] = d->residual;
+        call.param[2 + i] = d->a.norm[i];
+        call.input[1] = d->a.residual;
     }
     ConvGeometry g = conv_geometry(call.node, d->nodes[0].shape, batch + 3); // planned for more
     const size_t space = conv_winograd.workspace_size(&g, call.phase, threads_count(threads)) / 4;
@@ -108,8 +88,8 @@ static Result run(const Data *d, int batch, const Kernels *kernels, Threads *thr
     g.batch = batch;
     conv_winograd.forward(&g, &call, kernels);
     if (r.dx != NULL) {
-        memcpy(r.dx, d->old, d->in * sizeof(float));
-        call.output_gradient = d->dy;
+        memcpy(r.dx, d->a.old, d->a.in * sizeof(float));
+        call.output_gradient = d->a.dy;
         call.input_gradient[0] = r.dx;
         call.param_gradient[0] = r.dw;
         conv_winograd.backward(&g, &call, kernels);
@@ -124,7 +104,7 @@ static Result run(const Data *d, int batch, const Kernels *kernels, Threads *thr
 static const char *const what_names[] = {"forward", "backward to the input", "backward to weights"};
 
 static size_t what_count(const Data *d, What what) {
-    return what == WHAT_Y ? d->out : what == WHAT_DX ? d->in : d->weights;
+    return what == WHAT_Y ? d->a.out : what == WHAT_DX ? d->a.in : d->a.weights;
 }
 
 static const float *what_of(const Result *r, What what) {
@@ -134,16 +114,17 @@ static const float *what_of(const Result *r, What what) {
 // By the reference backend in double.
 static double *expected(const Data *d, What what) {
     Call call = call_of(d);
-    double *x = reals(d->in, d->x), *y = reals(d->out, NULL), *w = reals(d->weights, d->w);
-    double *bias = reals(d->channels, d->bias), *residual = reals(d->out, d->residual);
-    double *dy = reals(d->out, d->dy), *dx = reals(d->in, d->old), *norm[4];
-    double *dw = reals(d->weights, NULL);
+    double *x = reals(d->a.in, d->a.x), *y = reals(d->a.out, NULL),
+           *w = reals(d->a.weights, d->a.w);
+    double *bias = reals(d->a.channels, d->a.bias), *residual = reals(d->a.out, d->a.residual);
+    double *dy = reals(d->a.out, d->a.dy), *dx = reals(d->a.in, d->a.old), *norm[4];
+    double *dw = reals(d->a.weights, NULL);
     call.input[0] = x;
     call.output = y;
     call.param[0] = w;
     call.param[1] = d->mode.bias ? bias : NULL;
     for (int i = 0; i < 4; i++) {
-        norm[i] = reals(d->channels, d->norm[i]);
+        norm[i] = reals(d->a.channels, d->a.norm[i]);
         call.param[2 + i] = d->mode.fused ? norm[i] : NULL;
     }
     call.input[1] = d->mode.fused ? residual : NULL;
@@ -222,7 +203,7 @@ static void test_reference(void **state) {
                 free(wanted);
                 free(bound);
             }
-            data_destroy(&d);
+            arrays_destroy(&d.a);
         }
     }
 }
@@ -230,10 +211,10 @@ static void test_reference(void **state) {
 // `images` of them; weights sum over all images.
 static void assert_same(const Result *a, const Result *b, const Data *d, int images) {
     const size_t batch = (size_t)d->c->batch, count = (size_t)images;
-    assert_true(same_bits(a->y, b->y, d->out / batch * count));
+    assert_true(same_bits(a->y, b->y, d->a.out / batch * count));
     if (a->dx != NULL) {
-        assert_true(same_bits(a->dx, b->dx, d->in / batch * count));
-        assert_true(count < batch || same_bits(a->dw, b->dw, d->weights));
+        assert_true(same_bits(a->dx, b->dx, d->a.in / batch * count));
+        assert_true(count < batch || same_bits(a->dw, b->dw, d->a.weights));
     }
 }
 
@@ -264,7 +245,7 @@ static void test_same_bits(void **state) {
                 result_destroy(&one, &d);
             }
             result_destroy(&best, &d);
-            data_destroy(&d);
+            arrays_destroy(&d.a);
         }
     }
     threads_destroy(pools[0]);

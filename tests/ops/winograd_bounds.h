@@ -30,8 +30,7 @@ typedef struct Data {
     const Case *c;
     Mode mode;
     Node nodes[2];
-    size_t in, out, weights, channels;
-    float *x, *w, *bias, *norm[4], *residual, *dy, *old;
+    ConvArrays a;
 } Data;
 
 // What is compared.
@@ -81,13 +80,13 @@ static void find_matrices(void) {
 typedef double WeightSize(const Data *d, int lane, int channel, int tap);
 
 static double forward_size(const Data *d, int lane, int channel, int tap) {
-    const double w = d->w[(lane * d->c->channels + channel) * 9 + tap];
-    const double scale = d->norm[0][lane] / sqrt(d->norm[3][lane] + 1e-5);
+    const double w = d->a.w[(lane * d->c->channels + channel) * 9 + tap];
+    const double scale = d->a.norm[0][lane] / sqrt(d->a.norm[3][lane] + 1e-5);
     return fabs(d->mode.fused ? w * scale : w);
 }
 
 static double backward_size(const Data *d, int lane, int channel, int tap) {
-    return fabs(d->w[(channel * d->c->channels + lane) * 9 + 8 - tap]);
+    return fabs(d->a.w[(channel * d->c->channels + lane) * 9 + 8 - tap]);
 }
 
 static int tiles_of(const Data *d) { return (d->c->width + 3) / 4 * ((d->c->height + 3) / 4); }
@@ -156,11 +155,11 @@ static double *weight_bounds(const Data *d) {
     const Case *c = d->c;
     const int tiles = tiles_of(d), in = c->channels, out = c->out_channels;
     enum { CHUNKS_MOST = 16 };
-    double *m = reals(d->weights, NULL), *sums = reals(d->weights / 9 * POINTS, NULL);
+    double *m = reals(d->a.weights, NULL), *sums = reals(d->a.weights / 9 * POINTS, NULL);
     for (int image = 0; image < c->batch; image++) {
         const int pixels = image * c->height * c->width;
-        double *x = tile_sizes(d, d->x + (size_t)(pixels * in), in, false);
-        double *dy = tile_sizes(d, d->dy + (size_t)(pixels * out), out, true);
+        double *x = tile_sizes(d, d->a.x + (size_t)(pixels * in), in, false);
+        double *dy = tile_sizes(d, d->a.dy + (size_t)(pixels * out), out, true);
         for (int i = 0; i < out * in; i++) {
             for (int t = 0; t < tiles; t++) {
                 const double *a = x + (t * in + i % in) * POINTS;
@@ -173,7 +172,7 @@ static double *weight_bounds(const Data *d) {
         free(x);
         free(dy);
     }
-    for (size_t i = 0; i < d->weights; i++) {
+    for (size_t i = 0; i < d->a.weights; i++) {
         for (int p = 0; p < POINTS; p++) {
             m[i] += size_g[p / SIDE][i % 9 / 3] * size_g[p % SIDE][i % 3] *
                     sums[i / 9 * POINTS + (size_t)p];
@@ -194,13 +193,13 @@ static double *bounds(const Data *d, What what) {
     const int depth = backward ? c->out_channels : c->channels;
     const int lanes = backward ? c->channels : c->out_channels;
     const size_t pixels = (size_t)(c->height * c->width);
-    double *m = reals(backward ? d->in : d->out, NULL);
+    double *m = reals(backward ? d->a.in : d->a.out, NULL);
     for (int image = 0; image < c->batch; image++) {
-        sizes_of_image(d, (backward ? d->dy : d->x) + (size_t)image * pixels * (size_t)depth, depth,
-                       lanes, backward ? backward_size : forward_size,
+        sizes_of_image(d, (backward ? d->a.dy : d->a.x) + (size_t)image * pixels * (size_t)depth,
+                       depth, lanes, backward ? backward_size : forward_size,
                        m + (size_t)image * pixels * (size_t)lanes);
     }
-    for (size_t i = 0; i < (backward ? d->in : d->out); i++) {
+    for (size_t i = 0; i < (backward ? d->a.in : d->a.out); i++) {
         const double ends =
             backward ? 1 : 2 + 1 + (d->mode.fused ? 4 : 0); // what is added, by size
         m[i] = (m[i] + ends) * (depth + ROUNDINGS) * 0x1p-24;

@@ -9,8 +9,7 @@
 #include <cmocka.h>
 #include <stdatomic.h>
 
-#include "scratch.h"
-#include "train/trainer.h"
+#include "scratch_training.h"
 
 static atomic_int calls;
 
@@ -84,17 +83,11 @@ static void test_steps(void **state) {
         skip();
     }
     for (int shard = 32; shard >= 8; shard /= 4) {
-        char out[16], data[300];
+        char out[16];
         snprintf(out, sizeof out, "shard%d", shard);
-        snprintf(data, sizeof data, "cifar10:%s", scratch_path("data"));
-        TrainOptions options;
-        train_options_default(&options);
-        options.model = "resnet20";
-        options.data = data;
-        options.out = scratch_path(out);
+        TrainOptions options = scratch_training("resnet20", out);
         options.batch = 32;
         options.shard = shard;
-        options.threads = 2;
         options.iterations = 14;
         options.save_minutes = 1000;
         options.schedule = "cosine";

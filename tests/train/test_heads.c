@@ -14,26 +14,18 @@
 
 #include "formats/tensor_file.h"
 #include "heads.h"
-#include "scratch.h"
+#include "scratch_training.h"
 #include "train/evaluate.h"
-#include "train/trainer.h"
 #include "weights/model_file.h"
 
 // 4 iterations an epoch.
 static TrainOptions small(const char *out) {
-    static char data[300];
-    snprintf(data, sizeof data, "cifar10:%s", scratch_path("data"));
-    TrainOptions options;
-    train_options_default(&options);
-    options.model = "googlenet";
-    options.data = data;
-    options.out = scratch_path(out);
+    TrainOptions options = scratch_training("googlenet", out);
     options.batch = 6;
     options.train_samples = 24;
     options.iterations = 3;
     options.lr = 0.01;
     options.schedule = "constant";
-    options.threads = 2;
     return options;
 }
 

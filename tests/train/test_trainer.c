@@ -13,23 +13,15 @@
 #include <sys/wait.h>
 
 #include "base/cpu.h"
-#include "scratch.h"
-#include "train/trainer.h"
+#include "scratch_training.h"
 #include "weights/model_file.h"
 
 // 300 samples: 10 iterations an epoch, the last one of 12 samples.
 static TrainOptions small(const char *out) {
-    static char data[300];
-    snprintf(data, sizeof data, "cifar10:%s", scratch_path("data"));
-    TrainOptions options;
-    train_options_default(&options);
-    options.model = "resnet20";
-    options.data = data;
-    options.out = scratch_path(out);
+    TrainOptions options = scratch_training("resnet20", out);
     options.recipe = "short";
     options.batch = 32;
     options.lr = 0.1;
-    options.threads = 2;
     options.iterations = 13;
     return options;
 }

@@ -11,21 +11,13 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "scratch.h"
+#include "scratch_training.h"
 #include "train/memory.h"
-#include "train/trainer.h"
 
 static TrainOptions small(const char *out) {
-    static char data[300];
-    snprintf(data, sizeof data, "cifar10:%s", scratch_path("data"));
-    TrainOptions options;
-    train_options_default(&options);
-    options.model = "resnet20";
-    options.data = data;
-    options.out = scratch_path(out);
+    TrainOptions options = scratch_training("resnet20", out);
     options.batch = 32;
     options.lr = 0.1;
-    options.threads = 2;
     options.iterations = 3;
     options.schedule = "constant";
     return options;

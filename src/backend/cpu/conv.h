@@ -139,6 +139,38 @@ ConvCut conv_cut(const ConvView *view, int64_t images);
 // Strip `index` (0 … row_strips * column_strips - 1) of an image, with all blocks.
 ConvPart conv_cut_part(const ConvView *view, const ConvCut *cut, int index);
 
+// Where grid position (y, x) of a part lies in its strip, in floats.
+static inline ptrdiff_t conv_strip_position(const ConvStrip *strip, const ConvPart *part, int y,
+                                            int x) {
+    return ((ptrdiff_t)(y - part->y0) * strip->row_step * strip->pitch + (x - part->x0)) *
+           CONV_BLOCK;
+}
+
+// How a part's grid is covered by tiles of at most `most` rows: the first half of a tile begins at
+// (y, x), its second half at (y2, x2). Of narrow images two rows are in one tile.
+typedef void ConvTileVisit(void *pass, int y, int x, int y2, int x2, int rows);
+
+static inline void conv_part_tiles(const ConvPart *part, int most, ConvTileVisit *visit,
+                                   void *pass) {
+    const int columns = part->x1 - part->x0, tiles = (columns + most - 1) / most;
+    int y = part->y0;
+    for (; columns > 0 && columns * 2 <= most && y + 2 <= part->y1; y += 2) {
+        visit(pass, y, part->x0, y + 1, part->x0, columns * 2);
+    }
+    for (; y < part->y1; y++) {
+        for (int i = 0; i < tiles; i++) {
+            const int x = part->x0 + columns * i / tiles;
+            const int rows = part->x0 + columns * (i + 1) / tiles - x;
+            visit(pass, y, x, y, x + rows / 2, rows);
+        }
+    }
+}
+
+// About how many tiles that are.
+static inline int conv_part_tile_count(const ConvPart *part, int most) {
+    return (part->y1 - part->y0) * ((part->x1 - part->x0 + most - 1) / most);
+}
+
 // ---------------------------------------------------------------- weights (conv_pack.c)
 
 // Sizes in floats of the packed weights for forward and for the input's gradient.
@@ -159,8 +191,7 @@ void conv_unpack(const ConvGeometry *g, const float *from, int group, int panel,
 // What sums begin with, bias or folded norm: floats of [group][lanes_of(out_channels)].
 size_t conv_start_floats(const ConvGeometry *g);
 bool conv_has_start(const Call *call);
-// norm(conv(x) + bias) = factor * conv(x) + ((bias - mean) * factor + shift), with
-// factor = scale / sqrt(variance + epsilon); in double, rounded once. Fills `start` and returns the
+// The folded norm and bias of each output channel (backend/fold.h): fills `start` and returns the
 // factors, conv_fold_bytes() at the call's workspace, or NULL when no norm is folded.
 const double *conv_fold(const ConvGeometry *g, const Call *call, float *start);
 size_t conv_fold_bytes(const ConvGeometry *g);

@@ -8,7 +8,6 @@
 
 #include "graph/quantize.h"
 
-enum { WEIGHT, BIAS, SCALE, SHIFT, MEAN, VARIANCE };
 enum { DWORD = 4 };
 
 static int dwords_of_pixel(const ConvGeometry *g) { return (g->inner + DWORD - 1) / DWORD; }
@@ -52,25 +51,12 @@ typedef struct Packing {
     int panels;
 } Packing;
 
-static const double *param_at(const Call *call, int index, int o, double *value) {
-    if (call->param[index] == NULL) {
-        return NULL;
-    }
-    *value = (double)((const float *)call->param[index])[o];
-    return value;
-}
-
 Int8Channel int8_round_channel(const ConvGeometry *g, const Call *call, const Kernels *kernels,
                                int o, int8_t *q, int32_t sums[2]) {
     const size_t count = (size_t)g->weight_size;
-    const float *weights = (const float *)call->param[WEIGHT] + (ptrdiff_t)o * g->weight_size;
-    double values[NODE_PARAMS] = {0}, offset;
-    param_at(call, BIAS, o, &values[BIAS]);
-    const double factor =
-        int8_fold(values[BIAS], param_at(call, SCALE, o, &values[SCALE]),
-                  param_at(call, SHIFT, o, &values[SHIFT]), param_at(call, MEAN, o, &values[MEAN]),
-                  param_at(call, VARIANCE, o, &values[VARIANCE]),
-                  (double)call->node->folded_epsilon, &offset);
+    const float *weights = (const float *)call->param[FOLD_WEIGHT] + (ptrdiff_t)o * g->weight_size;
+    double offset;
+    const double factor = fold_channel(call, sizeof(float), o, &offset);
     const float largest = kernels->int8->largest(weights, count);
     Int8Channel channel = int8_channel_scale(call, (double)largest, factor, offset);
     kernels->int8->round_weights(q, weights, channel.inverse, count, sums);

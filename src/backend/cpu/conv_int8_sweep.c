@@ -100,7 +100,8 @@ static void edge_tile(const Pass *pass, const Int8Tile *tile, int rows,
 }
 
 // A tile whose first half begins at (y, x) of the output, and its second at (y2, x2).
-static void run_tile(Pass *pass, int y, int x, int y2, int x2, int rows) {
+static void run_tile(void *context, int y, int x, int y2, int x2, int rows) {
+    Pass *pass = context;
     const Sweep *sweep = pass->sweep;
     const ConvGeometry *dwords = &sweep->dwords;
     Int8Tile *tile = &pass->tile;
@@ -108,10 +109,8 @@ static void run_tile(Pass *pass, int y, int x, int y2, int x2, int rows) {
     for (int i = 0; i < 2; i++) {
         const ptrdiff_t pixel = pass->pixel + (ptrdiff_t)at[i][0] * dwords->out_width + at[i][1];
         const ptrdiff_t place = pixel * sweep->out_pixel + pass->first;
-        tile->input[i] = pass->strip + ((ptrdiff_t)(at[i][0] - pass->part.y0) *
-                                            pass->layout.row_step * pass->layout.pitch +
-                                        (at[i][1] - pass->part.x0)) *
-                                           CONV_BLOCK;
+        tile->input[i] =
+            pass->strip + conv_strip_position(&pass->layout, &pass->part, at[i][0], at[i][1]);
         tile->output[i] =
             (char *)sweep->call->output + place * (tile->end.floats ? (ptrdiff_t)sizeof(float) : 1);
         if (sweep->call->input[1] != NULL) {
@@ -129,23 +128,7 @@ static void run_tile(Pass *pass, int y, int x, int y2, int x2, int rows) {
 }
 
 static void run_panel(Pass *pass) {
-    const ConvPart *part = &pass->part;
-    const int most = pass->sweep->kernels->int8->rows[pass->units - 1];
-    const int columns = part->x1 - part->x0;
-    int y = part->y0;
-    if (columns * 2 <= most) { // narrow images: two rows in a tile
-        for (; y + 2 <= part->y1; y += 2) {
-            run_tile(pass, y, part->x0, y + 1, part->x0, columns * 2);
-        }
-    }
-    const int tiles = (columns + most - 1) / most;
-    for (; y < part->y1; y++) {
-        for (int i = 0; i < tiles; i++) {
-            const int x = part->x0 + columns * i / tiles;
-            const int rows = part->x0 + columns * (i + 1) / tiles - x;
-            run_tile(pass, y, x, y, x + rows / 2, rows);
-        }
-    }
+    conv_part_tiles(&pass->part, pass->sweep->kernels->int8->rows[pass->units - 1], run_tile, pass);
 }
 
 // The panels p0 … p1-1 over a strip that lies filled in memory.
@@ -189,9 +172,8 @@ static void run_strip(const Sweep *sweep, int image, int group, const ConvPart *
 }
 
 static int tiles_of(const Sweep *sweep, const ConvPart *part, int panels) {
-    const int most = sweep->kernels->int8->rows[sweep->kernels->int8->units - 1];
-    const int columns = part->x1 - part->x0;
-    return (part->y1 - part->y0) * ((columns + most - 1) / most) * panels;
+    const Int8Kernels *kernels = sweep->kernels->int8;
+    return conv_part_tile_count(part, kernels->rows[kernels->units - 1]) * panels;
 }
 
 // Items are ordered by group, then image, then strip.

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "backend/cpu/conv_int8.h"
+#include "backend/cpu/conv_winograd.h"
 #include "graph/quantize.h"
 
 enum {
@@ -28,8 +29,6 @@ enum {
 
 static int least(int a, int b) { return a < b ? a : b; }
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-
-static int tiles_along(int extent) { return (extent + WINOGRAD_OUTPUTS - 1) / WINOGRAD_OUTPUTS; }
 
 // Channels of a pixel, those that pad it included: they meet weights of zero.
 static int depth_of(const ConvGeometry *g) { return (g->channels + 3) / 4 * 4; }
@@ -123,15 +122,13 @@ typedef struct Winograd {
     Prepared prepared;
     int depth, lanes;
     ptrdiff_t in_pixel, out_pixel, residual_pixel; // bytes; elements of the output; bytes
-    int tile_rows, tile_columns, tiles;            // of an image; of all
-    int blocks, splits, panels;                    // of tiles; tasks for each; of lanes
+    WinogradTiles tiles;
+    int blocks, splits, panels; // of tiles; tasks for each; of lanes
     // Of a worker's workspace, in dwords: [pixel of the padding][transformed input][sums].
     ptrdiff_t pad, plane, input_point, sum_point, worker;
     char *workspace;
     int held[THREADS_MAX]; // the block whose input each worker has transformed; -1 for none
 } Winograd;
-
-static ptrdiff_t odd_lines(ptrdiff_t dwords) { return (dwords / CONV_BLOCK | 1) * CONV_BLOCK; }
 
 static int tiles_in_block(int depth) {
     const int bytes = WINOGRAD_POINTS * input_blocks(depth) * BLOCK_CHANNELS * (int)sizeof(int16_t);
@@ -142,10 +139,10 @@ static int tiles_in_block(int depth) {
 // Sizes depend on the depth alone: the batch may be smaller than planned.
 static void set_layout(Winograd *w) {
     const int tiles = tiles_in_block(w->depth);
-    w->pad = odd_lines(input_blocks(w->depth) * CONV_BLOCK);
-    w->plane = odd_lines((ptrdiff_t)tiles * CONV_BLOCK);
+    w->pad = winograd_odd_lines(input_blocks(w->depth) * CONV_BLOCK);
+    w->plane = winograd_odd_lines((ptrdiff_t)tiles * CONV_BLOCK);
     w->input_point = input_blocks(w->depth) * w->plane;
-    w->sum_point = odd_lines((ptrdiff_t)tiles * CONV_PANEL_MAX);
+    w->sum_point = winograd_odd_lines((ptrdiff_t)tiles * CONV_PANEL_MAX);
     w->worker = w->pad + WINOGRAD_POINTS * (w->input_point + w->sum_point);
 }
 
@@ -155,22 +152,11 @@ static size_t worker_bytes(const ConvGeometry *g) {
     return (size_t)w.worker * sizeof(int32_t);
 }
 
-// Where a tile of outputs begins.
-typedef struct Place {
-    int image, y, x;
-} Place;
-
-static Place place_of(const Winograd *w, int tile) {
-    const int image_tiles = w->tile_rows * w->tile_columns, in_image = tile % image_tiles;
-    return (Place){tile / image_tiles, in_image / w->tile_columns * WINOGRAD_OUTPUTS,
-                   in_image % w->tile_columns * WINOGRAD_OUTPUTS};
-}
-
 static void transform_input(const Winograd *w, int t0, int t1, const uint8_t *pad, int32_t *to) {
     const int height = w->g->height, width = w->g->width;
     Int8WinogradInput tile = {.channels = w->depth, .point = w->input_point, .plane = w->plane};
     for (int t = t0; t < t1; t++) {
-        const Place at = place_of(w, t);
+        const WinogradPlace at = winograd_place(&w->tiles, t);
         const uint8_t *image =
             (const uint8_t *)w->call->input[0] + (ptrdiff_t)at.image * height * width * w->in_pixel;
         for (int i = 0; i < WINOGRAD_SIDE; i++) {
@@ -222,7 +208,7 @@ static void transform_output(const Winograd *w, int panel, int t0, int t1, const
         .end = {.floats = !node->bytes, .relu = node->relu, .zero = node->zero}};
     int8_end_lanes(&w->prepared.end, first, tile.lanes, &tile.end);
     for (int t = t0; t < t1; t++) {
-        const Place at = place_of(w, t);
+        const WinogradPlace at = winograd_place(&w->tiles, t);
         const ptrdiff_t pixel = ((ptrdiff_t)at.image * w->g->height + at.y) * image_width + at.x;
         tile.rows = least(WINOGRAD_OUTPUTS, w->g->height - at.y);
         tile.columns = least(WINOGRAD_OUTPUTS, image_width - at.x);
@@ -238,8 +224,8 @@ static void transform_output(const Winograd *w, int panel, int t0, int t1, const
 static void run_task(void *context, int task, int worker) {
     Winograd *w = context;
     const int block = task / w->splits, split = task % w->splits;
-    const int t0 = (int)((int64_t)w->tiles * block / w->blocks);
-    const int t1 = (int)((int64_t)w->tiles * (block + 1) / w->blocks);
+    const int t0 = (int)((int64_t)w->tiles.count * block / w->blocks);
+    const int t1 = (int)((int64_t)w->tiles.count * (block + 1) / w->blocks);
     const int p0 = w->panels * split / w->splits, p1 = w->panels * (split + 1) / w->splits;
     int32_t *pad = (int32_t *)(void *)w->workspace + worker * w->worker;
     int32_t *input = pad + w->pad;
@@ -268,8 +254,7 @@ static void forward(const ConvGeometry *g, const Call *call, const Kernels *kern
                   .lanes = g->out_channels,
                   .in_pixel = depth_of(g),
                   .residual_pixel = (ptrdiff_t)shape_byte_pixel(out),
-                  .tile_rows = tiles_along(g->height),
-                  .tile_columns = tiles_along(g->width),
+                  .tiles = winograd_tiles(g->batch, g->height, g->width),
                   .panels = int8_panel_count(kernels, g->out_channels),
                   .workspace = call->workspace};
     if (!*w.prepared.exact) {
@@ -278,8 +263,7 @@ static void forward(const ConvGeometry *g, const Call *call, const Kernels *kern
     }
     set_layout(&w);
     w.out_pixel = call->node->bytes ? w.residual_pixel : out.channels;
-    w.tiles = g->batch * w.tile_rows * w.tile_columns;
-    w.blocks = (w.tiles + tiles_in_block(w.depth) - 1) / tiles_in_block(w.depth);
+    w.blocks = (w.tiles.count + tiles_in_block(w.depth) - 1) / tiles_in_block(w.depth);
     w.splits = least(w.panels, (ENOUGH_TASKS + w.blocks - 1) / w.blocks);
     for (int i = 0; i < threads_count(call->threads); i++) {
         w.held[i] = -1;
@@ -292,9 +276,9 @@ static void forward(const ConvGeometry *g, const Call *call, const Kernels *kern
 // As for floats, but weights are eight times those of the direct path: when they do not fit the
 // second cache, an image needs tiles enough to use them.
 static bool applies(const ConvGeometry *g, Phase phase) {
-    const int tiles = tiles_along(g->height) * tiles_along(g->width);
+    const WinogradTiles tiles = winograd_tiles(1, g->height, g->width);
     return g->bytes && conv_winograd.applies(g, phase) &&
-           (tiles >= TILES_LEAST || weight_bytes(g) <= WEIGHT_BYTES);
+           (tiles.count >= TILES_LEAST || weight_bytes(g) <= WEIGHT_BYTES);
 }
 
 static size_t prepared_size(const ConvGeometry *g, Phase phase) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weights in the order in which tiles read them, one after the other, and what sums begin with:
 // see conv.h.
-#include <math.h>
 #include <string.h>
 
 #include "backend/cpu/conv.h"
+#include "backend/fold.h"
 
 // One (panel, block): [tap][channel][lane] from weights that are w[lane offset + channel offset +
 // tap]. Backward to the input lanes and channels change places.
@@ -146,8 +146,6 @@ void conv_unpack(const ConvGeometry *g, const float *from, int group, int panel,
     }
 }
 
-enum { SCALE = 2, SHIFT = 3, MEAN = 4, VARIANCE = 5 }; // a folded norm among the node's parameters
-
 size_t conv_start_floats(const ConvGeometry *g) {
     return (size_t)g->groups * (size_t)lanes_of(g->out_channels);
 }
@@ -156,27 +154,21 @@ size_t conv_fold_bytes(const ConvGeometry *g) {
     return (size_t)g->groups * (size_t)g->out_channels * sizeof(double);
 }
 
-bool conv_has_start(const Call *call) { return call->node->folded_norm || call->param[1] != NULL; }
+bool conv_has_start(const Call *call) {
+    return call->node->folded_norm || call->param[FOLD_BIAS] != NULL;
+}
 
 const double *conv_fold(const ConvGeometry *g, const Call *call, float *start) {
-    const int channels = g->groups * g->out_channels;
-    const float *bias = call->param[1];
-    double *factor = NULL;
-    if (call->node->folded_norm) {
-        const float *scale = call->param[SCALE], *variance = call->param[VARIANCE];
-        factor = call->workspace;
-        for (int n = 0; n < channels; n++) {
-            factor[n] = scale[n] / sqrt((double)variance[n] + (double)call->node->folded_epsilon);
-        }
-    }
+    double *factors = call->node->folded_norm ? call->workspace : NULL;
     memset(start, 0, conv_start_floats(g) * sizeof(float));
-    for (int n = 0; n < channels; n++) {
-        double value = bias != NULL ? bias[n] : 0.0;
-        if (factor != NULL) {
-            const float *shift = call->param[SHIFT], *mean = call->param[MEAN];
-            value = (value - mean[n]) * factor[n] + shift[n];
+    for (int n = 0; n < g->groups * g->out_channels; n++) {
+        double offset;
+        const double factor = fold_channel(call, sizeof(float), n, &offset);
+        if (factors != NULL) {
+            factors[n] = factor;
         }
-        start[n / g->out_channels * lanes_of(g->out_channels) + n % g->out_channels] = (float)value;
+        start[n / g->out_channels * lanes_of(g->out_channels) + n % g->out_channels] =
+            (float)offset;
     }
-    return factor;
+    return factors;
 }

@@ -12,7 +12,7 @@
 
 #include "backend/cpu/conv.h"
 
-// 20 KB: the weights of one panel that all tiles of a strip use before the next ones are read.
+// 80 KB: the weights of one panel that all tiles of a strip use before the next ones are read.
 enum { WEIGHT_FLOATS = 20 * 1024 };
 // Strips are dealt out in about so many tasks: enough for many threads, and each task has a next
 // strip whose source can be fetched ahead.
@@ -102,16 +102,15 @@ static void edge_tile(const Pass *pass, ConvTile *tile, int rows, ConvTileFuncti
 }
 
 // A tile whose first half begins at grid position (y, x), and its second at (y2, x2).
-static void run_tile(Pass *pass, int y, int x, int y2, int x2, int rows) {
+static void run_tile(void *context, int y, int x, int y2, int x2, int rows) {
+    Pass *pass = context;
     const ConvSweep *sweep = pass->sweep;
     ConvTile *tile = &pass->tile;
     const int at[2][2] = {{y, x}, {y2, x2}};
     for (int i = 0; i < 2; i++) {
         const ptrdiff_t place = pass->origin + at[i][0] * pass->row + at[i][1] * pass->column;
-        tile->input[i] = pass->strip + ((ptrdiff_t)(at[i][0] - pass->part.y0) *
-                                            pass->layout.row_step * pass->layout.pitch +
-                                        (at[i][1] - pass->part.x0)) *
-                                           CONV_BLOCK;
+        tile->input[i] =
+            pass->strip + conv_strip_position(&pass->layout, &pass->part, at[i][0], at[i][1]);
         tile->output[i] = sweep->out + place;
         if (tile->residual[0] != NULL) {
             tile->residual[i] = sweep->residual + place;
@@ -127,26 +126,7 @@ static void run_tile(Pass *pass, int y, int x, int y2, int x2, int rows) {
 }
 
 static void run_pass(Pass *pass) {
-    const ConvPart *part = &pass->part;
-    const int most = pass->sweep->kernels->conv->rows[pass->units - 1];
-    const int columns = part->x1 - part->x0;
-    if (columns <= 0) {
-        return;
-    }
-    int y = part->y0;
-    if (columns * 2 <= most) { // narrow images: two rows in a tile
-        for (; y + 2 <= part->y1; y += 2) {
-            run_tile(pass, y, part->x0, y + 1, part->x0, columns * 2);
-        }
-    }
-    const int tiles = (columns + most - 1) / most;
-    for (; y < part->y1; y++) {
-        for (int i = 0; i < tiles; i++) {
-            const int x = part->x0 + columns * i / tiles;
-            const int rows = part->x0 + columns * (i + 1) / tiles - x;
-            run_tile(pass, y, x, y, x + rows / 2, rows);
-        }
-    }
+    conv_part_tiles(&pass->part, pass->sweep->kernels->conv->rows[pass->units - 1], run_tile, pass);
 }
 
 // The taps of a phase, as offsets in the strip.
@@ -221,10 +201,9 @@ void conv_sweep_strip(const ConvSweep *sweep, int image, int group, const ConvPa
 
 int conv_sweep_tiles(const ConvSweep *sweep, const ConvPart *part, int panels) {
     const int most = sweep->kernels->conv->rows[sweep->kernels->conv->units - 1];
-    const int columns = part->x1 - part->x0, taps = conv_taps(sweep->geometry);
-    const int blocks = part->b1 - part->b0;
+    const int blocks = part->b1 - part->b0, taps = conv_taps(sweep->geometry);
     const int floats = blocks * CONV_BLOCK * panel_lanes(sweep->kernels) * taps;
-    return (part->y1 - part->y0) * ((columns + most - 1) / most) * panels *
+    return conv_part_tile_count(part, most) * panels *
            ((floats + WEIGHT_FLOATS - 1) / WEIGHT_FLOATS);
 }
 

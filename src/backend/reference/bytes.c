@@ -8,8 +8,6 @@
 #include "backend/reference/ops.h"
 #include "graph/quantize.h"
 
-enum { WEIGHT, BIAS, SCALE, SHIFT, MEAN, VARIANCE };
-
 // Where byte (y, x, channel 0) of a sample lies.
 static size_t byte_offset(Shape shape, int sample, int y, int x) {
     size_t row = (size_t)sample * (size_t)shape.height + (size_t)y;
@@ -47,27 +45,14 @@ static Layer layer_of(const Call *call) {
     return layer;
 }
 
-static const double *param_at(const Call *call, int index, int o, double *value) {
-    if (call->param[index] == NULL) {
-        return NULL;
-    }
-    *value = (double)((const Real *)call->param[index])[o];
-    return value;
-}
-
 // Output channel o, and its weights as integers, in the parameter's order.
 static Int8Channel layer_channel(const Call *call, const Layer *layer, int o, int8_t *q) {
-    const Real *weight = (const Real *)call->param[WEIGHT] + (size_t)o * layer->depth;
-    double largest = 0, values[NODE_PARAMS] = {0}, offset;
+    const Real *weight = (const Real *)call->param[FOLD_WEIGHT] + (size_t)o * layer->depth;
+    double largest = 0, offset;
     for (size_t i = 0; i < layer->depth; i++) {
         largest = fmax(largest, fabs((double)weight[i]));
     }
-    param_at(call, BIAS, o, &values[BIAS]);
-    const double factor =
-        int8_fold(values[BIAS], param_at(call, SCALE, o, &values[SCALE]),
-                  param_at(call, SHIFT, o, &values[SHIFT]), param_at(call, MEAN, o, &values[MEAN]),
-                  param_at(call, VARIANCE, o, &values[VARIANCE]),
-                  (double)call->node->folded_epsilon, &offset);
+    const double factor = fold_channel(call, sizeof(Real), o, &offset);
     Int8Channel channel = int8_channel_scale(call, largest, factor, offset);
     int64_t sum = 0, magnitude = 0;
     for (size_t i = 0; i < layer->depth; i++) {
