@@ -397,7 +397,9 @@ typedef struct resnet_train_options {
         save_minutes;   // minutes between checkpoints; < 0: 5. Checkpoints also at each epoch's end
     int64_t save_every; // iterations between checkpoints; 0: by time only
     int64_t stop_after; // stop with a checkpoint after that many iterations in this call; 0: never
-    int log_gradients;  // 1: norms of gradients by layer in DIR/gradients.jsonl, each epoch
+    int log_gradients;  // 1: norms of gradients and deviations of responses by layer in
+                        // DIR/gradients.jsonl
+    int64_t log_every;  // iterations between its lines; 0: an epoch
     const volatile sig_atomic_t *stop; // set to non-zero: save and return RESNET_INTERRUPTED
 } resnet_train_options;
 

@@ -10,6 +10,8 @@
 // 3x3 kernels where the paper has 5x5, and other poolings. Names of parameters are torchvision's in
 // both. torchvision's own weights were trained on images normalised by mean and deviation 0.5 (its
 // transform_input turns the usual ones into these); that is a preset, not in the graph.
+//
+// The small form is for images of 32x32: a quarter of the width, and a stem that halves them once.
 #include "models/choices.h"
 #include "models/family.h"
 #include "models/layers.h"
@@ -21,6 +23,8 @@ typedef struct GoogLeNet {
     int last_pool;   // kernel of the last max pooling
     bool even_heads; // auxiliary heads: 4x4 even windows; else 5x5 windows with stride 3
     float dropout;
+    int narrow; // what channels are divided by
+    bool small; // the stem
 } GoogLeNet;
 
 #define IMAGENET {3, 224, 224}, 1000
@@ -29,10 +33,13 @@ typedef struct GoogLeNet {
 static const GoogLeNet GOOGLENETS[] = {
     {{"googlenet", "9 inception modules, 22 layers, for 224x224 images (torchvision's)",
       IMAGENET, "inception"},
-     true, 3, 2, true, 0.2f},
+     true, 3, 2, true, 0.2f, 1, false},
     {{"googlenet_paper", "9 inception modules, 22 layers, for 224x224 images (GoogLeNet's paper)",
       IMAGENET, "torchvision"},
-     false, 5, 3, false, 0.4f},
+     false, 5, 3, false, 0.4f, 1, false},
+    {{"googlenet_small", "googlenet of a quarter of the width, for 32x32 images",
+      {3, 32, 32}, 10, "cifar"},
+     true, 3, 2, true, 0.2f, 4, true},
 };
 // clang-format on
 
@@ -62,7 +69,7 @@ static const float NORM_EPSILON = 1e-3f, HEAD_WEIGHT = 0.3f, HEAD_DROPOUT = 0.7f
 // relu(norm(conv(x))), or relu(conv(x)) with a bias.
 static NodeId unit(const GoogLeNet *net, Graph *graph, NodeId x, int channels, int kernel,
                    int stride, const char *name) {
-    ConvAttr attr = layer_conv_attr(channels, kernel, stride);
+    ConvAttr attr = layer_conv_attr(channels / net->narrow, kernel, stride);
     attr.bias = !net->norm;
     graph_push(graph, "%s", name);
     NodeId y = graph_conv(graph, x, attr, "conv");
@@ -87,11 +94,13 @@ static NodeId respond(const GoogLeNet *net, Graph *graph, NodeId x, const char *
 }
 
 static NodeId stem(const GoogLeNet *net, Graph *graph, NodeId x) {
-    NodeId y = pool(graph, unit(net, graph, x, 64, 7, 2, "conv1"), 3, "maxpool1");
+    NodeId y = net->small ? unit(net, graph, x, 64, 3, 1, "conv1")
+                          : unit(net, graph, x, 64, 7, 2, "conv1");
+    y = pool(graph, y, 3, "maxpool1");
     y = respond(net, graph, y, "lrn1");
     y = unit(net, graph, y, 64, 1, 1, "conv2");
     y = respond(net, graph, unit(net, graph, y, 192, 3, 1, "conv3"), "lrn2");
-    return pool(graph, y, 3, "maxpool2");
+    return net->small ? y : pool(graph, y, 3, "maxpool2");
 }
 
 static NodeId inception(const GoogLeNet *net, Graph *graph, NodeId x, const Inception *shape) {
@@ -116,7 +125,7 @@ static void head(const GoogLeNet *net, const ModelOptions *options, Graph *graph
                    ? layer_pool_to(graph, x, 4, "pool")
                    : graph_avg_pool(graph, x, (PoolAttr){.kernel = 5, .stride = 3}, "pool");
     y = unit(net, graph, y, 128, 1, 1, "conv");
-    y = graph_relu(graph, graph_linear(graph, y, 1024, "fc1"));
+    y = graph_relu(graph, graph_linear(graph, y, 1024 / net->narrow, "fc1"));
     y = graph_dropout(graph, y, HEAD_DROPOUT, "dropout");
     y = graph_linear(graph, y, options->classes, "fc2");
     LossAttr loss = {.weight = HEAD_WEIGHT, .smoothing = options->label_smoothing};

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/layers.h"
 
+#include <stdio.h>
+
 ConvAttr layer_conv_attr(int channels, int kernel, int stride) {
     return (ConvAttr){.out_channels = channels,
                       .kernel_height = kernel,
                       .kernel_width = kernel,
                       .stride = stride,
                       .pad = kernel / 2};
+}
+
+LayerName layer_name(int *index) {
+    LayerName name;
+    snprintf(name.text, sizeof name.text, "%d", (*index)++);
+    return name;
 }
 
 NodeId layer_conv_norm(Graph *graph, NodeId x, ConvAttr attr, const char *conv, const char *norm) {

@@ -8,6 +8,13 @@
 // A square kernel without bias, with the pad that keeps the extents at stride 1.
 ConvAttr layer_conv_attr(int channels, int kernel, int stride);
 
+// The name of the next layer in a list of layers, "7", and counts on.
+typedef struct LayerName {
+    char text[16];
+} LayerName;
+
+LayerName layer_name(int *index);
+
 // norm(conv(x)): no bias, because the norm's shift does its work.
 NodeId layer_conv_norm(Graph *graph, NodeId x, ConvAttr attr, const char *conv, const char *norm);
 

@@ -2,8 +2,9 @@
 // VGG (Simonyan and Zisserman, arXiv 1409.1556, Table 1): five stages of 3x3 convolutions, each
 // ended by a 2x2 max pooling, then three linear layers. Names of parameters are torchvision's,
 // which count layers: relus, norms and poolings have a number too.
-#include <stdio.h>
-
+//
+// The small form is for images of 32x32: a quarter of the width, the mean over the image in place
+// of the last pooling, and one linear layer.
 #include "models/choices.h"
 #include "models/family.h"
 #include "models/layers.h"
@@ -11,11 +12,13 @@
 enum { STAGES = 5, HIDDEN = 4096, POOLED = 7 };
 
 static const int WIDTHS[STAGES] = {64, 128, 256, 512, 512};
+static const int NARROW = 4; // what the small form divides them by
 
 typedef struct Vgg {
     ModelInfo info;
     int convs[STAGES]; // of each stage
     bool norm;         // each convolution followed by a norm
+    bool small;
 } Vgg;
 
 #define IMAGENET {3, 224, 224}, 1000, "torchvision"
@@ -23,45 +26,39 @@ typedef struct Vgg {
 // clang-format off
 static const Vgg VGGS[] = {
     {{"vgg11", "3x3 convolutions, 11 layers, for 224x224 images (VGG A)", IMAGENET},
-     {1, 1, 2, 2, 2}, false},
+     {1, 1, 2, 2, 2}, .norm = false},
     {{"vgg13", "3x3 convolutions, 13 layers, for 224x224 images (VGG B)", IMAGENET},
-     {2, 2, 2, 2, 2}, false},
+     {2, 2, 2, 2, 2}, .norm = false},
     {{"vgg16", "3x3 convolutions, 16 layers, for 224x224 images (VGG D)", IMAGENET},
-     {2, 2, 3, 3, 3}, false},
+     {2, 2, 3, 3, 3}, .norm = false},
     {{"vgg19", "3x3 convolutions, 19 layers, for 224x224 images (VGG E)", IMAGENET},
-     {2, 2, 4, 4, 4}, false},
-    {{"vgg11_bn", "vgg11 with batch normalisation", IMAGENET}, {1, 1, 2, 2, 2}, true},
-    {{"vgg13_bn", "vgg13 with batch normalisation", IMAGENET}, {2, 2, 2, 2, 2}, true},
-    {{"vgg16_bn", "vgg16 with batch normalisation", IMAGENET}, {2, 2, 3, 3, 3}, true},
-    {{"vgg19_bn", "vgg19 with batch normalisation", IMAGENET}, {2, 2, 4, 4, 4}, true},
+     {2, 2, 4, 4, 4}, .norm = false},
+    {{"vgg11_bn", "vgg11 with batch normalisation", IMAGENET}, {1, 1, 2, 2, 2}, .norm = true},
+    {{"vgg13_bn", "vgg13 with batch normalisation", IMAGENET}, {2, 2, 2, 2, 2}, .norm = true},
+    {{"vgg16_bn", "vgg16 with batch normalisation", IMAGENET}, {2, 2, 3, 3, 3}, .norm = true},
+    {{"vgg19_bn", "vgg19 with batch normalisation", IMAGENET}, {2, 2, 4, 4, 4}, .norm = true},
+    {{"vgg16_small", "vgg16_bn of a quarter of the width, for 32x32 images", {3, 32, 32}, 10, "cifar"},
+     {2, 2, 3, 3, 3}, .norm = true, .small = true},
 };
 // clang-format on
 
 #undef IMAGENET
 
-// The name of the next layer of a list of layers.
-typedef struct LayerName {
-    char text[16];
-} LayerName;
-
-static LayerName layer_name(int *index) {
-    LayerName name;
-    snprintf(name.text, sizeof name.text, "%d", (*index)++);
-    return name;
-}
-
 static NodeId features(const Vgg *net, Graph *graph, NodeId x) {
     int index = 0;
     for (int stage = 0; stage < STAGES; stage++) {
         for (int i = 0; i < net->convs[stage]; i++) {
-            ConvAttr attr = layer_conv_attr(WIDTHS[stage], 3, 1);
-            attr.bias = true;
+            ConvAttr attr = layer_conv_attr(WIDTHS[stage] / (net->small ? NARROW : 1), 3, 1);
+            attr.bias = !net->small;
             x = graph_conv(graph, x, attr, layer_name(&index).text);
             if (net->norm) {
                 x = graph_norm(graph, x, layer_name(&index).text);
             }
             x = graph_relu(graph, x);
             index++;
+        }
+        if (net->small && stage == STAGES - 1) {
+            break;
         }
         PoolAttr pool = {.kernel = 2, .stride = 2};
         x = graph_max_pool(graph, x, pool, layer_name(&index).text);
@@ -71,8 +68,12 @@ static NodeId features(const Vgg *net, Graph *graph, NodeId x) {
 
 static NodeId vgg_build(int member, const ModelOptions *options, Graph *graph, NodeId x) {
     graph_push(graph, "features");
-    NodeId y = features(&VGGS[member], graph, x);
+    const Vgg *net = &VGGS[member];
+    NodeId y = features(net, graph, x);
     graph_pop(graph);
+    if (net->small) {
+        return graph_linear(graph, graph_global_pool(graph, y), options->classes, "classifier");
+    }
     // Images of 224x224 arrive as 7x7 already.
     y = layer_pool_to(graph, y, POOLED, "avgpool");
     graph_push(graph, "classifier");

@@ -236,6 +236,30 @@ static double sum_of_squares(const float *values, size_t count) {
     return sum;
 }
 
+// The variance that a norm leaves in each channel of a batch, scale^2 * v / (v + epsilon), averaged
+// over channels, plus the variance of their means, the shifts.
+static double response_deviation(const Graph *graph, const Parameters *parameters,
+                                 const Param *scale) {
+    for (NodeId id = 0; id < graph->node_count; id++) {
+        const Node *node = &graph->nodes[id];
+        if (node->op != OP_NORM || node->param[0] != scale->id) {
+            continue;
+        }
+        const float *scales = parameters_values(parameters, scale);
+        const float *shifts = parameters_values(parameters, &graph->params[node->param[1]]);
+        const float *variances = parameters_values(parameters, &graph->params[node->param[3]]);
+        double inner = 0, sum = 0, squares = 0, count = (double)scale->elements;
+        for (size_t c = 0; c < scale->elements; c++) {
+            double variance = variances[c];
+            inner += (double)scales[c] * scales[c] * variance / (variance + node->norm.epsilon);
+            sum += shifts[c];
+            squares += (double)shifts[c] * shifts[c];
+        }
+        return sqrt(inner / count + fmax(0, squares / count - sum / count * (sum / count)));
+    }
+    return NAN;
+}
+
 // Length of "layer1.0.conv1" in "layer1.0.conv1.weight".
 static size_t layer_length(const char *name) {
     const char *dot = strrchr(name, '.');
@@ -252,20 +276,26 @@ Status metrics_write_gradients(Metrics *metrics, const Graph *graph, const Param
         const char *name = graph->params[p].name;
         size_t length = layer_length(name);
         double gradients = 0, weights = 0;
+        const Param *scale = NULL;
         for (; p < graph->param_count; p++) {
             const Param *param = &graph->params[p];
             if (layer_length(param->name) != length || strncmp(param->name, name, length) != 0) {
                 break;
             }
+            scale = param->role == PARAM_NORM_SCALE ? param : scale;
             if (!param_is_running(param->role)) {
                 gradients +=
                     sum_of_squares(parameters_gradient(parameters, param), param->elements);
                 weights += sum_of_squares(parameters_values(parameters, param), param->elements);
             }
         }
-        json_array_append_new(layers, json_pack("{s:s%, s:o, s:o}", "name", name, length,
-                                                "gradient_norm", number(sqrt(gradients)),
-                                                "weight_norm", number(sqrt(weights))));
+        json_t *layer = json_pack("{s:s%, s:o, s:o}", "name", name, length, "gradient_norm",
+                                  number(sqrt(gradients)), "weight_norm", number(sqrt(weights)));
+        if (scale != NULL) {
+            json_object_set_new(layer, "response_std",
+                                number(response_deviation(graph, parameters, scale)));
+        }
+        json_array_append_new(layers, layer);
     }
     return line_file_add(&metrics->gradients,
                          json_pack("{s:o, s:I, s:o}", "epoch", epoch_number(epoch), "iteration",

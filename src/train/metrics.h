@@ -34,8 +34,10 @@ void metrics_close(Metrics *metrics); // NULL: nothing to do
 // Both are on the disk when they return.
 Status metrics_write(Metrics *metrics, const MetricsLine *line);
 // Norms of each layer's gradient and weights: {epoch, iteration, layers: [{name, gradient_norm,
-// weight_norm}]}, a layer being the parameters that share a name up to the last dot. Summed in
-// double in order. Nothing unless metrics_open() was asked for gradients.
+// weight_norm}]}, a layer being the parameters that share a name up to the last dot; of norms also
+// response_std, the standard deviation of the layer's responses behind the norm and ahead of what
+// follows it (paper, Fig. 7), as scales, shifts and running variances give it. Summed in double in
+// order. Nothing unless metrics_open() was asked for gradients.
 Status metrics_write_gradients(Metrics *metrics, const Graph *graph, const Parameters *parameters,
                                double epoch, int64_t iteration);
 

@@ -98,6 +98,7 @@ static Status check_numbers(const TrainOptions *o) {
     TRY(check_range("test-every", o->test_every, o->test_every > 0 && o->test_every <= 1e6,
                     "a number of epochs above 0"));
     TRY(check_range("save-every", (double)o->save_every, o->save_every >= 0, "0 or more"));
+    TRY(check_range("log-every", (double)o->log_every, o->log_every >= 0, "0 or more"));
     TRY(check_range("stop-after", (double)o->stop_after, o->stop_after >= 0, "0 or more"));
     if (o->epochs > 0 && o->iterations > 0) {
         return status_fail(STATUS_USAGE,

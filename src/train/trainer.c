@@ -159,13 +159,16 @@ static Status step(Run *run) {
 // What comes between a step and the next one.
 static Status between(Run *run) {
     TrainState *state = &run->training.state;
+    const int64_t log_every = run->options->log_every;
     bool epoch_ends = state->iteration % run->training.recipe.steps_per_epoch == 0;
     bool test = state->iteration % run->test_interval == 0;
     if (epoch_ends || test) {
         TRY(write_line(run, test));
     }
-    if (epoch_ends) {
+    if (log_every > 0 ? state->iteration % log_every == 0 : epoch_ends) {
         TRY(write_gradients(run));
+    }
+    if (epoch_ends) {
         state->sums = (EpochSums){0};
     }
     bool stops = stop_is_asked(run);

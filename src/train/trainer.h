@@ -44,6 +44,7 @@ typedef struct TrainOptions {
     int64_t save_every;
     int64_t stop_after;
     int log_gradients;
+    int64_t log_every;
     const volatile sig_atomic_t *stop;
 } TrainOptions;
 

@@ -45,6 +45,15 @@ static const Known KNOWN[] = {
     {"plain44", 658586, 0},
     {"plain56", 853018, 0.13},
     {"plain110", 1727962, 0},
+    {"bottleneck29", 313114, 0.05},
+    {"bottleneck56", 591322, 0.09},
+    {"bottleneck83", 869530, 0.13},
+    {"seresnet20", 275506, 0.04},
+    {"seresnet56", 870370, 0.13},
+    {"resnet18_small", 690266, 0.03},
+    {"resnet34_small", 1323418, 0.07},
+    {"plain18_small", 690266, 0},
+    {"plain34_small", 1323418, 0},
     {"resnet18", 11689512, 1.81},
     {"resnet34", 21797672, 3.66},
     {"resnet50", 25557032, 4.09},
@@ -75,9 +84,12 @@ static const Known KNOWN[] = {
     {"vgg13_bn", 133053736, 11.31},
     {"vgg16_bn", 138365992, 15.47},
     {"vgg19_bn", 143678248, 19.63},
+    {"vgg16_small", 923130, 0.02},
     {"alexnet", 61100840, 0.71},
+    {"alexnet_small", 786602, 0.03},
     {"googlenet", 6624904, 1.50},
     {"googlenet_paper", 6998552, 1.58},
+    {"googlenet_small", 355138, 0.02},
 };
 
 static void models_have_the_known_sizes(void **state) {
@@ -131,7 +143,9 @@ static void shortcuts_have_the_known_parameters(void **state) {
     }
 }
 
-static bool has_blocks(const char *name) { return strstr(name, "resne") != NULL; }
+static bool has_blocks(const char *name) {
+    return strstr(name, "resne") != NULL || strstr(name, "bottleneck") != NULL;
+}
 
 static void every_residual_net_has_every_shortcut(void **state) {
     (void)state;

@@ -138,6 +138,12 @@ static void test_learns(void **state) {
     const json_t *first = json_array_get(layers, 0);
     assert_string_equal(json_string_value(json_object_get(first, "name")), "conv1");
     assert_true(json_real_value(json_object_get(first, "gradient_norm")) > 0);
+    assert_null(json_object_get(first, "response_std"));
+    // A norm begins with responses of deviation 1 and has not gone far from there.
+    const json_t *norm = json_array_get(layers, 1);
+    assert_string_equal(json_string_value(json_object_get(norm, "name")), "bn1");
+    double deviation = json_real_value(json_object_get(norm, "response_std"));
+    assert_true(deviation > 0.8 && deviation < 1.2 && deviation != 1);
     json_decref(gradients);
     ModelFile *file = NULL;
     assert_int_equal(model_file_load(model("learns"), NULL, &file), STATUS_OK);
@@ -196,6 +202,7 @@ static void test_resume(void **state) {
     options.bn_recompute = 1;
     options.test_every = 0.4;
     options.log_gradients = 1;
+    options.log_every = 3;
     train(&options);
     options.out = scratch_path("broken");
     options.resume = 1;
@@ -227,7 +234,10 @@ static void test_resume(void **state) {
     assert_true(files_equal(scratch_path("straight/gradients.jsonl"),
                             scratch_path("broken/gradients.jsonl")));
     expect_same_metrics("straight", "broken");
-    json_t *lines = read_lines("broken", "metrics.jsonl");
+    json_t *lines = read_lines("broken", "gradients.jsonl");
+    assert_int_equal(json_array_size(lines), 5); // at iterations 3, 6, 9, 12, 13
+    json_decref(lines);
+    lines = read_lines("broken", "metrics.jsonl");
     assert_int_equal(json_array_size(lines), 5); // at iterations 4, 8, 10, 12, 13
     assert_true(json_is_null(json_object_get(json_array_get(lines, 2), "test_loss")));
     json_decref(lines);
