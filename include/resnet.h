@@ -176,6 +176,7 @@ typedef struct resnet_layer {
     int channels, height, width; // of its output
     int64_t parameters, macs;
     int kernel, stride; // 0 where it has none
+    int groups;         // of a convolution: each output reads 1/groups of the channels; else 0
     int inputs[4];      // indices of the layers it reads; -1: none
 } resnet_layer;
 

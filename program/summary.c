@@ -5,13 +5,15 @@
 #include <string.h>
 
 #include "command.h"
+#include "drawing.h"
 #include "failure.h"
 #include "operand.h"
 #include "output.h"
 
 typedef struct Arguments {
     OperandOptions operand;
-    int batch, threads, json;
+    int batch, threads, json, unfold;
+    const char *svg, *part;
 } Arguments;
 
 static const Option options[] = {
@@ -21,7 +23,15 @@ static const Option options[] = {
     OPERAND_OPTIONS,
     {OPTION_FLAG, "json", NULL, offsetof(Arguments, json),
      "one JSON object: model, parameters, macs, weight_bytes, inference_bytes, training_bytes, "
-     "layers[]"},
+     "layers[]; a line a model"},
+    {OPTION_HEADING, "Drawing", NULL, 0, NULL},
+    {OPTION_TEXT, "svg", "FILE", offsetof(Arguments, svg),
+     "draw the layers, in the style of the paper's Fig. 3; several models side by side, aligned by "
+     "the size of their outputs"},
+    {OPTION_FLAG, "unfold", NULL, offsetof(Arguments, unfold),
+     "draw every block: else runs of blocks alike with more than 20 boxes are drawn once"},
+    {OPTION_TEXT, "part", "NAME", offsetof(Arguments, part),
+     "draw only the layers whose names begin so, as one block: layer1.0"},
     {.kind = OPTION_END}};
 
 static resnet_status summary_json(const resnet_model *model, const Arguments *arguments,
@@ -34,12 +44,16 @@ static resnet_status summary_json(const resnet_model *model, const Arguments *ar
             json_decref(layers);
             return status;
         }
-        json_array_append_new(layers, json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I, s:i, s:i}", "name",
-                                                layer.name, "op", layer.op, "output",
-                                                layer.channels, layer.height, layer.width,
-                                                "parameters", (json_int_t)layer.parameters, "macs",
-                                                (json_int_t)layer.macs, "kernel", layer.kernel,
-                                                "stride", layer.stride));
+        json_t *inputs = json_array();
+        for (int k = 0; k < 4 && layer.inputs[k] >= 0; k++) {
+            json_array_append_new(inputs, json_integer(layer.inputs[k]));
+        }
+        json_array_append_new(
+            layers, json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I, s:i, s:i, s:i, s:o}", "name",
+                              layer.name, "op", layer.op, "output", layer.channels, layer.height,
+                              layer.width, "parameters", (json_int_t)layer.parameters, "macs",
+                              (json_int_t)layer.macs, "kernel", layer.kernel, "stride",
+                              layer.stride, "groups", layer.groups, "inputs", inputs));
     }
     int channels, height, width;
     resnet_model_input(model, &channels, &height, &width);
@@ -101,34 +115,71 @@ static resnet_status summary_text(const resnet_model *model, const Arguments *ar
     return RESNET_OK;
 }
 
+static resnet_status summary_write(const resnet_model *model, const Arguments *arguments) {
+    resnet_summary summary;
+    TRY(resnet_model_summary(model, arguments->batch, arguments->threads, &summary));
+    return arguments->json ? summary_json(model, arguments, &summary)
+                           : summary_text(model, arguments, &summary);
+}
+
+static resnet_status models_draw(resnet_model *const *models, int count,
+                                 const Arguments *arguments) {
+    Drawing drawing = {.count = count, .unfold = arguments->unfold};
+    char title[256] = "";
+    for (int i = 0; i < count; i++) {
+        drawing.columns[i] = (DrawingColumn){.model = models[i], .part = arguments->part};
+        size_t length = strlen(title);
+        snprintf(title + length, sizeof title - length, "%s%s", i > 0 ? ", " : "",
+                 resnet_model_name(models[i]));
+    }
+    drawing.title = title;
+    return drawing_save(&drawing, arguments->svg);
+}
+
+static resnet_status models_show(resnet_model *const *models, int count,
+                                 const Arguments *arguments) {
+    for (int i = 0; i < count && (arguments->svg == NULL || arguments->json); i++) {
+        if (i > 0 && !arguments->json) {
+            printf("\n");
+        }
+        TRY(summary_write(models[i], arguments));
+    }
+    return arguments->svg != NULL ? models_draw(models, count, arguments) : RESNET_OK;
+}
+
 static resnet_status summary_run(int argc, char **argv) {
     Arguments arguments = {.batch = 1};
     char **operands;
     int count;
     TRY(options_parse(&command_summary, argc, argv, &arguments, &operands, &count));
-    resnet_model *model = NULL;
-    TRY(operand_open(operands[0], &arguments.operand, &model));
-    resnet_summary summary;
-    resnet_status status =
-        resnet_model_summary(model, arguments.batch, arguments.threads, &summary);
-    if (status == RESNET_OK) {
-        status = arguments.json ? summary_json(model, &arguments, &summary)
-                                : summary_text(model, &arguments, &summary);
+    if (arguments.svg == NULL && (arguments.unfold || arguments.part != NULL)) {
+        return failure_say(RESNET_USAGE, "--%s is for drawings: --svg FILE",
+                           arguments.unfold ? "unfold" : "part");
     }
-    resnet_model_free(model);
+    resnet_model *models[DRAWING_COLUMNS] = {NULL};
+    resnet_status status = RESNET_OK;
+    for (int i = 0; i < count && status == RESNET_OK; i++) {
+        status = operand_open(operands[i], &arguments.operand, &models[i]);
+    }
+    if (status == RESNET_OK) {
+        status = models_show(models, count, &arguments);
+    }
+    for (int i = 0; i < count; i++) {
+        resnet_model_free(models[i]);
+    }
     return status;
 }
 
 const Command command_summary = {
     .name = "summary",
-    .summary = "Shows layers, parameters, multiply-adds and exact memory of a model",
-    .usage = "MODEL|FILE [OPTION]...",
+    .summary = "Shows layers, parameters, multiply-adds and memory of a model, or draws it",
+    .usage = "MODEL|FILE... [OPTION]...",
     .details = "MODEL is a name that `resnet models` lists; FILE is safetensors or a PyTorch\n"
-               "checkpoint.",
-    .example = "resnet summary resnet50 --batch 32",
+               "checkpoint. With --svg nothing is printed, but what --json asks for.",
+    .example = "resnet summary vgg19 plain34 resnet34 --svg figure3.svg",
     .options = options,
     .least_operands = 1,
-    .most_operands = 1,
+    .most_operands = DRAWING_COLUMNS,
     .operands = "a MODEL or a FILE",
     .run = summary_run,
 };

@@ -16,6 +16,8 @@ void layer_window(const Node *node, int *kernel, int *stride) {
     } else if (node->op == OP_MAX_POOL || node->op == OP_AVG_POOL) {
         *kernel = node->pool.kernel;
         *stride = node->pool.stride;
+    } else if (node->op == OP_PAD_SHORTCUT) {
+        *stride = node->pad_shortcut.stride;
     }
 }
 

@@ -244,6 +244,9 @@ resnet_status resnet_model_layer(const resnet_model *model, int index, resnet_la
         }
     }
     layer_window(node, &out->kernel, &out->stride);
+    if (node->op == OP_CONV) {
+        out->groups = node->conv.groups > 1 ? node->conv.groups : 1;
+    }
     memcpy(out->inputs, node->input, sizeof out->inputs);
     return RESNET_OK;
 }
