@@ -1,191 +1,338 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scales are straight lines, x = left + (value - first) / (last - first) * width. Ticks stand at
-// multiples of 1, 2 or 5 times a power of ten. Labels at curves' ends are moved apart so that none
-// covers another.
+// Labels at curves' ends are moved apart so that none covers another; labels of points go where
+// there is room. The tones stay apart for eyes that see two colours only: in each pair by
+// lightness, between pairs by hue (blue against orange), the last pair by both.
 #include "chart.h"
 
 #include <math.h>
-#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "axis.h"
+#include "failure.h"
 #include "html.h"
-#include "output.h"
+#include "spots.h"
 
-enum { MOST_LABELS = 16 };
+enum { MOST_LABELS = 24, TEXT = 7, LINE = 17, ROW = 22, SWATCH = 38, LABEL_GAP = 22 };
 
-typedef struct Axis {
-    double first, last, step;
-    double start, length; // in pixels; length < 0: upwards
-} Axis;
+const char chart_style[] =
+    ":root{--s0:#d97a06;--s1:#9a2a0c;--s2:#1f9bd1;--s3:#1a3fa3;--s4:#3f9e78;--s5:#0a4a3c;"
+    "--s6:#8b2be2;--s7:#241033}\n"
+    "@media (prefers-color-scheme:dark){:root{--s0:#ffb454;--s1:#e0603f;--s2:#7fd4ff;--s3:#4f7df0;"
+    "--s4:#9be8c0;--s5:#2fa37a;--s6:#b06ab3;--s7:#f4f06a}}\n"
+    ".chart text{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;"
+    "fill:var(--ink)}\n"
+    ".chart .tick{fill:var(--soft)}.chart .grid{stroke:var(--line)}\n"
+    ".chart .curve{fill:none;stroke-width:1.75;stroke-linejoin:round;stroke-linecap:round}"
+    ".chart .strong{stroke-width:3}.chart .dashed{stroke-dasharray:2 5}"
+    ".chart .leader{fill:none;stroke-width:1}.chart .ring{stroke-width:2;fill:var(--paper)}\n"
+    ".chart .name{paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}\n"
+    ".s-1{stroke:var(--soft)}.s0{stroke:var(--s0)}.s1{stroke:var(--s1)}.s2{stroke:var(--s2)}"
+    ".s3{stroke:var(--s3)}.s4{stroke:var(--s4)}.s5{stroke:var(--s5)}.s6{stroke:var(--s6)}"
+    ".s7{stroke:var(--s7)}\n";
+
+typedef struct Frame {
+    const Chart *chart;
+    FILE *file;
+    double width, height;
+    Axis x, y;
+} Frame;
 
 typedef struct Label {
     const ChartSeries *series;
-    double y;
+    double x, y; // of the curve's end
+    double at;   // height of the label
 } Label;
 
-static double axis_place(const Axis *axis, double value) {
-    return axis->start + (value - axis->first) / (axis->last - axis->first) * axis->length;
+static double text_width(const char *text) {
+    int characters = 0;
+    for (; *text != '\0'; text++) {
+        characters += ((unsigned char)*text & 0xC0) != 0x80; // not the rest of a UTF-8 sequence
+    }
+    return TEXT * characters;
 }
 
-// A round step that gives at most about `most` ticks.
-static double tick_step(double range, int most) {
-    double raw = range / most;
-    double power = pow(10, floor(log10(raw)));
-    double share = raw / power;
-    return power * (share <= 1 ? 1 : share <= 2 ? 2 : share <= 5 ? 5 : 10);
+static void text_write(const Frame *frame, const char *class_name, double x, double y,
+                       const char *anchor, const char *text) {
+    fprintf(frame->file, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", class_name,
+            x, y, anchor);
+    html_escape(frame->file, text);
+    fprintf(frame->file, "</text>\n");
+}
+
+// ---- Axes ---------------------------------------------------------------------------------------
+
+static bool is_shown(const Chart *chart, const ChartSeries *series, int point) {
+    const double x = series->x[point], y = series->y[point];
+    return isfinite(x) && isfinite(y) && (!chart->log_x || x > 0) && (!chart->log_y || y > 0);
+}
+
+// The last point that is shown; -1: none.
+static int last_shown(const Chart *chart, const ChartSeries *series) {
+    int last = series->count - 1;
+    while (last >= 0 && !is_shown(chart, series, last)) {
+        last--;
+    }
+    return last;
 }
 
 static Axis axis_fit(const Chart *chart, bool vertical, int most_ticks) {
     double least = INFINITY, most = -INFINITY;
     for (int s = 0; s < chart->series_count; s++) {
         for (int i = 0; i < chart->series[s].count; i++) {
-            double value = vertical ? chart->series[s].y[i] : chart->series[s].x[i];
-            least = fmin(least, value);
-            most = fmax(most, value);
+            if (is_shown(chart, &chart->series[s], i)) {
+                const double value = vertical ? chart->series[s].y[i] : chart->series[s].x[i];
+                least = fmin(least, value);
+                most = fmax(most, value);
+            }
         }
     }
+    const bool log = vertical ? chart->log_y : chart->log_x;
     if (!(least <= most)) {
+        least = log ? 1 : 0;
+        most = log ? 10 : 1;
+    }
+    if (!log && least > 0 && least < most / 4) {
         least = 0;
-        most = 1;
     }
-    Axis axis = {.first = vertical ? least : 0, .last = most};
-    double range = axis.last - axis.first;
-    axis.step = tick_step(range > 0 ? range : 1, most_ticks);
-    if (vertical || !(axis.last > axis.first)) {
-        axis.first = floor(axis.first / axis.step) * axis.step;
-        axis.last = ceil(axis.last / axis.step) * axis.step;
-        axis.last = axis.last > axis.first ? axis.last : axis.first + axis.step;
+    if (!vertical && chart->points) {
+        const double pad = log ? pow(most / least, 0.06) : 0.06 * (most - least);
+        least = log ? least / pad : least - pad;
+        most = log ? most * pad : most + pad;
     }
-    return axis;
+    return axis_make(log, least, most, most_ticks, vertical);
 }
 
-static int axis_ticks(const Axis *axis) {
-    return (int)floor((axis->last - axis->first) / axis->step + 1e-9);
-}
-
-static const char *tick_text(double value, double step) {
-    static char text[32];
-    if (step >= 1) {
-        return figure_whole(llround(value));
-    }
-    snprintf(text, sizeof text, "%g", value);
-    return text;
-}
-
-static void axes_write(const Chart *chart, const Axis *x, const Axis *y, FILE *file) {
-    for (int i = 0; i <= axis_ticks(y); i++) {
-        double value = y->first + i * y->step, place = axis_place(y, value);
-        fprintf(file, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n",
+static void axes_write(const Frame *frame) {
+    const Axis *x = &frame->x, *y = &frame->y;
+    for (int i = 0; i < y->tick_count; i++) {
+        const double place = axis_place(y, y->ticks[i]);
+        fprintf(frame->file,
+                "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n",
                 x->start, x->start + x->length, place, place);
-        fprintf(file, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
-                x->start - 8, place + 4.5, tick_text(value, y->step));
+        text_write(frame, "tick", x->start - 8, place + 4.5, "end", axis_tick_text(y, i));
     }
-    for (int i = 0; i <= axis_ticks(x); i++) {
-        double value = x->first + i * x->step, place = axis_place(x, value);
-        fprintf(file, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n",
-                place, place, y->start, y->start + 5);
-        fprintf(file,
-                "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n",
-                place, y->start + 20, tick_text(value, x->step));
+    for (int i = 0; i < x->tick_count; i++) {
+        const double place = axis_place(x, x->ticks[i]);
+        fprintf(frame->file,
+                "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n", place,
+                place, y->start, y->start + 5);
+        text_write(frame, "tick", place, y->start + 20, "middle", axis_tick_text(x, i));
     }
-    fprintf(file, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
-            x->start + x->length / 2, y->start + 40);
-    html_escape(file, chart->x_title);
-    fprintf(file, "</text>\n<text class=\"tick\" x=\"4\" y=\"14\">");
-    html_escape(file, chart->y_title);
-    fprintf(file, "</text>\n");
+    text_write(frame, "tick", x->start + x->length / 2, y->start + 42, "middle",
+               frame->chart->x_title);
+    text_write(frame, "tick", 4, y->start + y->length - 16, "start", frame->chart->y_title);
 }
 
-static void series_write(const ChartSeries *series, const Axis *x, const Axis *y, FILE *file) {
-    if (series->count > 1) {
-        fprintf(file, "<polyline class=\"curve s%d%s%s\" points=\"", series->tone,
-                series->strong ? " strong" : "", series->dashed ? " dashed" : "");
-        for (int i = 0; i < series->count; i++) {
-            fprintf(file, "%s%.1f,%.1f", i > 0 ? " " : "", axis_place(x, series->x[i]),
-                    axis_place(y, series->y[i]));
+// ---- Curves -------------------------------------------------------------------------------------
+
+static void curve_write(const Frame *frame, const ChartSeries *series) {
+    fprintf(frame->file, "<polyline class=\"curve s%d%s%s\" points=\"", series->tone,
+            series->strong ? " strong" : "", series->dashed ? " dashed" : "");
+    const char *between = "";
+    for (int i = 0; i < series->count; i++) {
+        if (is_shown(frame->chart, series, i)) {
+            fprintf(frame->file, "%s%.1f,%.1f", between, axis_place(&frame->x, series->x[i]),
+                    axis_place(&frame->y, series->y[i]));
+            between = " ";
         }
-        fprintf(file, "\"/>\n");
     }
-    for (int i = 0; i < series->count && (series->dashed || series->count == 1); i++) {
-        fprintf(file, "<circle class=\"dot s%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"/>\n",
-                series->tone, axis_place(x, series->x[i]), axis_place(y, series->y[i]),
-                series->strong ? 4.5 : 3.5);
+    fprintf(frame->file, "\"/>\n");
+}
+
+static void series_write(const Frame *frame, const ChartSeries *series) {
+    const bool curve = series->count > 1 && !frame->chart->points;
+    if (curve) {
+        curve_write(frame, series);
+    }
+    for (int i = 0; i < series->count && (series->dashed || !curve); i++) {
+        if (is_shown(frame->chart, series, i)) {
+            fprintf(frame->file,
+                    "<circle class=\"ring s%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"/>\n",
+                    series->tone, axis_place(&frame->x, series->x[i]),
+                    axis_place(&frame->y, series->y[i]), series->strong ? 4.5 : 3.5);
+        }
     }
 }
 
-// Labels sorted by height, then moved down where they would touch, then up again from the bottom.
-static int labels_place(const Chart *chart, const Axis *y, Label *labels) {
-    const double gap = 17;
+// ---- Labels at curves' ends ---------------------------------------------------------------------
+
+static int compare_labels(const void *a, const void *b) {
+    const Label *x = a, *y = b;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+// Moved down where they would touch, then up again from the bottom; closer where there are many.
+static void labels_spread(const Frame *frame, Label *labels, int count) {
+    const double bottom = frame->y.start, top = bottom + frame->y.length;
+    const double gap = fmin(LINE, (bottom - top) / fmax(count - 1, 1));
+    qsort(labels, (size_t)count, sizeof *labels, compare_labels);
+    for (int i = 0; i < count; i++) {
+        labels[i].at = fmax(labels[i].at, i > 0 ? labels[i - 1].at + gap : top);
+    }
+    for (int i = count - 1; i >= 0; i--) {
+        labels[i].at = fmin(labels[i].at, i == count - 1 ? bottom : labels[i + 1].at - gap);
+    }
+}
+
+static void end_labels_write(const Frame *frame) {
+    const Chart *chart = frame->chart;
+    Label labels[MOST_LABELS];
     int count = 0;
     for (int s = 0; s < chart->series_count && count < MOST_LABELS; s++) {
         const ChartSeries *series = &chart->series[s];
-        if (series->label == NULL || series->count == 0) {
+        const int last = last_shown(chart, series);
+        if (series->label != NULL && last >= 0) {
+            const double y = axis_place(&frame->y, series->y[last]);
+            labels[count++] = (Label){series, axis_place(&frame->x, series->x[last]), y, y};
+        }
+    }
+    labels_spread(frame, labels, count);
+    for (int i = 0; i < count; i++) {
+        const double x = frame->x.start + frame->x.length + LABEL_GAP;
+        fprintf(frame->file, "<path class=\"leader s%d\" d=\"M%.1f %.1fH%.1fL%.1f %.1f\"/>\n",
+                labels[i].series->tone, labels[i].x + 5, labels[i].y, x - LABEL_GAP + 5, x - 4,
+                labels[i].at);
+        text_write(frame, "", x, labels[i].at + 4.5, "start", labels[i].series->label);
+    }
+}
+
+// ---- Labels of points ---------------------------------------------------------------------------
+
+static void point_labels_write(const Frame *frame) {
+    const Chart *chart = frame->chart;
+    Spots spots;
+    spots_begin(&spots, (Box){frame->x.start, frame->y.start + frame->y.length,
+                              frame->x.start + frame->x.length, frame->y.start});
+    for (int s = 0; s < chart->series_count; s++) {
+        for (int i = 0; i < chart->series[s].count; i++) {
+            if (is_shown(chart, &chart->series[s], i)) {
+                const double x = axis_place(&frame->x, chart->series[s].x[i]);
+                const double y = axis_place(&frame->y, chart->series[s].y[i]);
+                spots_take(&spots, (Box){x - 5, y - 5, x + 5, y + 5});
+            }
+        }
+    }
+    for (int s = 0; s < chart->series_count; s++) {
+        const ChartSeries *series = &chart->series[s];
+        const int last = last_shown(chart, series);
+        if (series->label == NULL || last < 0) {
             continue;
         }
-        Label label = {series, axis_place(y, series->y[series->count - 1])};
-        int at = count++;
-        for (; at > 0 && labels[at - 1].y > label.y; at--) {
-            labels[at] = labels[at - 1];
+        const double x = axis_place(&frame->x, series->x[last]);
+        const double y = axis_place(&frame->y, series->y[last]);
+        Box box;
+        if (spots_find(&spots, x, y, 7, text_width(series->label), LINE, &box)) {
+            text_write(frame, "name", (box.left + box.right) / 2, box.bottom - 4, "middle",
+                       series->label);
         }
-        labels[at] = label;
-    }
-    for (int i = 1; i < count; i++) {
-        labels[i].y = fmax(labels[i].y, labels[i - 1].y + gap);
-    }
-    for (int i = count - 1; i >= 0; i--) {
-        double lowest = i == count - 1 ? y->start : labels[i + 1].y - gap;
-        labels[i].y = fmin(labels[i].y, lowest);
-    }
-    return count;
-}
-
-static void labels_write(const Chart *chart, const Axis *x, const Axis *y, FILE *file) {
-    Label labels[MOST_LABELS];
-    int count = labels_place(chart, y, labels);
-    for (int i = 0; i < count; i++) {
-        const ChartSeries *series = labels[i].series;
-        double end_x = axis_place(x, series->x[series->count - 1]);
-        double end_y = axis_place(y, series->y[series->count - 1]);
-        double text_x = x->start + x->length + 20;
-        fprintf(file,
-                "<polyline class=\"curve s%d\" style=\"stroke-width:1\" points=\"%.1f,%.1f "
-                "%.1f,%.1f\"/>\n<text x=\"%.1f\" y=\"%.1f\">",
-                series->tone, end_x + 6, end_y, text_x - 4, labels[i].y, text_x, labels[i].y + 4.5);
-        html_escape(file, series->label);
-        fprintf(file, "</text>\n");
     }
 }
 
-static void chart_draw(const Chart *chart, const char *screen, double width, double height,
+// ---- Legend -------------------------------------------------------------------------------------
+
+// One sample and its words at (*x, *y), in the next row where there is no room; `draws` not set: it
+// takes its place only.
+static void legend_entry(const Frame *frame, const ChartSeries *like, const char *text, bool draws,
+                         double *x, double *y) {
+    const double width = SWATCH + text_width(text) + 16;
+    if (*x + width > frame->width && *x > 0) {
+        *x = 0;
+        *y += ROW;
+    }
+    if (draws) {
+        const Chart sample = {.points = frame->chart->points};
+        const double at[] = {*x + 4, *x + 26}, level[] = {*y, *y};
+        const Axis pixels = {.last = 1, .length = 1};
+        const Frame plain = {.chart = &sample, .file = frame->file, .x = pixels, .y = pixels};
+        ChartSeries series = *like;
+        series.x = sample.points ? &at[1] : at;
+        series.y = level;
+        series.count = sample.points ? 1 : 2;
+        series_write(&plain, &series);
+        text_write(frame, "", *x + SWATCH, *y + 4.5, "start", text);
+    }
+    *x += width;
+}
+
+// Labelled series, then what solid and dashed lines are. Returns the height that it takes.
+static double legend_write(const Frame *frame, bool draws) {
+    const Chart *chart = frame->chart;
+    double x = 0, y = 12;
+    for (int s = 0; s < chart->series_count; s++) {
+        if (chart->series[s].label != NULL && !chart->points) {
+            legend_entry(frame, &chart->series[s], chart->series[s].label, draws, &x, &y);
+        }
+    }
+    const ChartSeries solid = {.tone = -1}, dashed = {.tone = -1, .dashed = true};
+    if (chart->solid != NULL) {
+        legend_entry(frame, &solid, chart->solid, draws, &x, &y);
+    }
+    if (chart->dashed != NULL) {
+        legend_entry(frame, &dashed, chart->dashed, draws, &x, &y);
+    }
+    return x > 0 ? y + ROW : 0;
+}
+
+// ---- The whole ----------------------------------------------------------------------------------
+
+// Room for labels at the right of curves, for the ticks' figures at the left.
+static void frame_measure(Frame *frame, int most_ticks, double plot) {
+    const Chart *chart = frame->chart;
+    frame->x = axis_fit(chart, false, most_ticks);
+    frame->y = axis_fit(chart, true, 8);
+    double left = 0, right = 0;
+    for (int i = 0; i < frame->y.tick_count; i++) {
+        left = fmax(left, text_width(axis_tick_text(&frame->y, i)));
+    }
+    for (int s = 0; s < chart->series_count && !chart->points; s++) {
+        const char *label = chart->series[s].label;
+        right = fmax(right, label != NULL ? LABEL_GAP + text_width(label) : 0);
+    }
+    const double top = legend_write(frame, false) + 26;
+    frame->x.start = left + 16;
+    frame->x.length = frame->width - frame->x.start - fmax(right, 16) - 4;
+    frame->y.start = top + plot;
+    frame->y.length = -plot;
+    frame->height = top + plot + 50;
+}
+
+static void chart_draw(const Chart *chart, const char *screen, double width, double plot,
                        int most_ticks, FILE *file) {
-    const double left = 44, right = 92, top = 30, bottom = 50;
-    Axis x = axis_fit(chart, false, most_ticks), y = axis_fit(chart, true, 8);
-    x.start = left;
-    x.length = width - left - right;
-    y.start = height - bottom;
-    y.length = -(height - top - bottom);
-    fprintf(file, "<svg class=\"chart %s\" viewBox=\"0 0 %.0f %.0f\" role=\"img\">\n<title>",
-            screen, width, height);
+    Frame frame = {.chart = chart, .file = file, .width = width};
+    frame_measure(&frame, most_ticks, plot);
+    fprintf(file,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart %s\" viewBox=\"0 0 %.0f "
+            "%.0f\" role=\"img\">\n<title>",
+            screen, frame.width, frame.height);
     html_escape(file, chart->title);
     fprintf(file, "</title>\n");
-    axes_write(chart, &x, &y, file);
-    for (int s = 0; s < chart->series_count; s++) {
-        series_write(&chart->series[s], &x, &y, file);
+    if (strcmp(screen, "alone") == 0) {
+        fprintf(file,
+                "<style>\n%s%s</style>\n<rect class=\"paper\" width=\"%.0f\" height=\"%.0f\"/>\n",
+                page_colours, chart_style, frame.width, frame.height);
     }
-    labels_write(chart, &x, &y, file);
+    legend_write(&frame, true);
+    axes_write(&frame);
+    for (int s = 0; s < chart->series_count; s++) {
+        series_write(&frame, &chart->series[s]);
+    }
+    if (chart->points) {
+        point_labels_write(&frame);
+    } else {
+        end_labels_write(&frame);
+    }
     fprintf(file, "</svg>\n");
 }
 
 void chart_write(const Chart *chart, FILE *file) {
-    chart_draw(chart, "wide", 900, 480, 8, file);
-    chart_draw(chart, "narrow", 370, 400, 4, file);
+    chart_draw(chart, "wide", 900, 400, 8, file);
+    chart_draw(chart, "narrow", 370, 300, 4, file);
 }
 
-void chart_swatch(int tone, bool strong, bool dashed, FILE *file) {
-    const double x[] = {6, 28}, y[] = {8, 8};
-    const Axis axis = {.first = 0, .last = 1, .start = 0, .length = 1};
-    ChartSeries series = {
-        .tone = tone, .strong = strong, .dashed = dashed, .x = x, .y = y, .count = 2};
-    fprintf(file, "<svg width=\"34\" height=\"16\" aria-hidden=\"true\">");
-    series_write(&series, &axis, &axis, file);
-    fprintf(file, "</svg>");
+resnet_status chart_save(const Chart *chart, const char *path) {
+    Page page;
+    TRY(page_open_bare(&page, path));
+    chart_draw(chart, "alone", 900, 400, 8, page.file);
+    return page_close_bare(&page);
 }

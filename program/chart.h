@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// A line chart as inline SVG: axes with round ticks, curves, points, and a label at each curve's
-// end.
+// A chart as SVG: axes with round ticks, a legend, and either curves with a label at each one's
+// end, or points with a label beside each. Whatever is no number, or not above 0 on a logarithmic
+// axis, is left out.
 #ifndef PROGRAM_CHART_H
 #define PROGRAM_CHART_H
 
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "resnet.h"
+
 typedef struct ChartSeries {
-    const char *label; // at the end of the curve; NULL: none
-    int tone;          // class s0 … s7 of the page's style
+    const char *label; // at the end of the curve, or beside its points; NULL: none
+    int tone;          // colour: 0 … 7, in pairs of a lighter and a stronger tone of one hue
     bool strong;       // a thicker line
-    bool dashed;       // dashed, with a dot at each point
+    bool dashed;       // dashed, with a ring at each point
     const double *x, *y;
     int count;
 } ChartSeries;
@@ -19,15 +22,21 @@ typedef struct ChartSeries {
 typedef struct Chart {
     const char *title; // for readers who do not see it
     const char *x_title, *y_title;
+    bool log_x, log_y;
+    bool points;                // no lines between the points of a series
+    const char *solid, *dashed; // what solid and dashed curves are, for the legend; NULL: nothing
     const ChartSeries *series;
     int series_count;
 } Chart;
 
 // Writes two drawings of the same chart, of which the page's style shows one: for screens and for
-// phones, because text in one that shrinks could not be read.
+// phones, because text in one that shrinks could not be read. The page has chart_style in its
+// style.
 void chart_write(const Chart *chart, FILE *file);
+// The wide one as a file that shows itself in light and dark.
+resnet_status chart_save(const Chart *chart, const char *path);
 
-// A short piece of a curve for a legend; tone -1: in the colour of the text.
-void chart_swatch(int tone, bool strong, bool dashed, FILE *file);
+// Rules for the classes, with their colours. They use the page's --paper, --ink, --soft and --line.
+extern const char chart_style[];
 
 #endif

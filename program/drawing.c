@@ -46,11 +46,6 @@ const char drawing_style[] =
     ".net .t2{fill:var(--t2);stroke:var(--e2)}.net .t3{fill:var(--t3);stroke:var(--e3)}"
     ".net .t4{fill:var(--t4);stroke:var(--e4)}.net .t5{fill:var(--t5);stroke:var(--e5)}\n";
 
-static const char page_style[] =
-    ":root{color-scheme:light dark;--paper:#fff;--ink:#1b1f24;--soft:#59636e}\n"
-    "@media (prefers-color-scheme:dark){:root{--paper:#14171a;--ink:#e8ebee;--soft:#a0a9b2}}\n"
-    ".paper{fill:var(--paper)}\n";
-
 static const CanvasSizes NET = {20, 14, 7, 7, 6.9, "small"}, BLOCK = {30, 46, 9, 26, 7.8, ""};
 
 typedef struct Section {
@@ -280,7 +275,7 @@ static void plan_draw(Plan *plan, const Signs *signs, bool alone) {
     if (alone) {
         fprintf(file,
                 "\n<style>\n%s%s</style>\n<rect class=\"paper\" width=\"%.0f\" height=\"%.0f\"/>",
-                page_style, drawing_style, plan->width, plan->height);
+                page_colours, drawing_style, plan->width, plan->height);
     }
     fprintf(file, "\n");
     for (int c = 0; c < plan->drawing->count; c++) {

@@ -15,7 +15,8 @@ typedef struct Page {
     char path[PATH_MAX], partial[PATH_MAX];
 } Page;
 
-resnet_status page_open(Page *page, const char *path, const char *title);
+// styles: rules of what the page has besides, up to NULL.
+resnet_status page_open(Page *page, const char *path, const char *title, const char *const *styles);
 // Flushes and renames; a page that cannot be written is removed, and the sentence names it.
 resnet_status page_close(Page *page);
 // The same for a file that is no page but something else, such as a picture.
@@ -31,6 +32,10 @@ void page_element(Page *page, const char *tag, const char *text);
 void page_table(Page *page, const Table *table);
 // A term and what it means; belongs between "<dl>" and "</dl>".
 void page_pair(Page *page, const char *term, const char *text);
+
+// --paper, --ink, --soft, --line and others, light and dark: for pages, and for pictures that are
+// files of their own, whose background has the class "paper".
+extern const char page_colours[];
 
 // Text with &, <, > and quotes escaped; also for SVG.
 void html_escape(FILE *file, const char *text);

@@ -13,6 +13,9 @@
 #include "progress.h"
 #include "report.h"
 #include "runs.h"
+#include "trial.h"
+
+enum { MOST_TRIALS = 16 };
 
 typedef struct Arguments {
     const char *data, *out, *only;
@@ -24,7 +27,7 @@ typedef struct Arguments {
 static const Option options[] = {
     {OPTION_TEXT, "data", "SPEC", offsetof(Arguments, data), "data set (needed)"},
     {OPTION_TEXT, "out", "DIR", offsetof(Arguments, out),
-     "folder for the runs and report.html (needed)"},
+     "folder for the runs, report.html and report.md (needed)"},
     {OPTION_CHOICE, "only", "degradation", offsetof(Arguments, only),
      "one experiment instead of all"},
     {OPTION_WHOLE, "iterations", "N", offsetof(Arguments, iterations),
@@ -125,77 +128,77 @@ static Outcome outcome_average(const Run *runs, int seeds) {
     return outcome;
 }
 
-static resnet_status finding_train(Finding *finding, const Arguments *arguments,
-                                   const resnet_data *data, const volatile sig_atomic_t *stop) {
-    const Experiment *experiment = finding->experiment;
-    for (int r = 0; r < finding->run_count; r++) {
-        TRY(run_prepare(&finding->runs[r], experiment->models[r / finding->seeds],
-                        r % finding->seeds + 1, arguments, data));
+static resnet_status trial_train(Trial *trial, const Arguments *arguments, const resnet_data *data,
+                                 const volatile sig_atomic_t *stop) {
+    const Experiment *experiment = trial->experiment;
+    for (int r = 0; r < trial->run_count; r++) {
+        TRY(run_prepare(&trial->runs[r], experiment->models[r / trial->seeds], r % trial->seeds + 1,
+                        arguments, data));
     }
-    for (int r = 0; r < finding->run_count; r++) {
+    for (int r = 0; r < trial->run_count; r++) {
         char label[96], seed[32] = "";
-        if (finding->seeds > 1) {
-            snprintf(seed, sizeof seed, " seed %d", r % finding->seeds + 1);
+        if (trial->seeds > 1) {
+            snprintf(seed, sizeof seed, " seed %d", r % trial->seeds + 1);
         }
-        snprintf(label, sizeof label, "[%d/%d] %s%s", r + 1, finding->run_count,
-                 model_title(finding->runs[r].model), seed);
-        TRY(run_complete(&finding->runs[r], label, stop));
+        snprintf(label, sizeof label, "[%d/%d] %s%s", r + 1, trial->run_count,
+                 model_title(trial->runs[r].model), seed);
+        TRY(run_complete(&trial->runs[r], label, stop));
     }
-    for (int m = 0; m < finding->models; m++) {
-        finding->outcomes[m] = outcome_average(&finding->runs[m * finding->seeds], finding->seeds);
+    for (int m = 0; m < trial->models; m++) {
+        trial->outcomes[m] = outcome_average(&trial->runs[m * trial->seeds], trial->seeds);
     }
-    finding->verdict = experiment->judge(finding->outcomes);
+    trial->verdict = experiment->judge(trial->outcomes);
     return RESNET_OK;
 }
 
-static resnet_status finding_begin(Finding *finding, const Experiment *experiment, int seeds) {
-    *finding = (Finding){.experiment = experiment, .seeds = seeds};
-    while (experiment->models[finding->models] != NULL) {
-        finding->models++;
+static resnet_status trial_begin(Trial *trial, const Experiment *experiment, int seeds) {
+    *trial = (Trial){.experiment = experiment, .seeds = seeds};
+    while (experiment->models[trial->models] != NULL) {
+        trial->models++;
     }
-    finding->run_count = finding->models * seeds;
-    finding->runs = calloc((size_t)finding->run_count, sizeof *finding->runs);
-    finding->outcomes = calloc((size_t)finding->models, sizeof *finding->outcomes);
-    if (finding->runs == NULL || finding->outcomes == NULL) {
-        return failure_say(RESNET_FAILED, "cannot get memory for %d runs", finding->run_count);
+    trial->run_count = trial->models * seeds;
+    trial->runs = calloc((size_t)trial->run_count, sizeof *trial->runs);
+    trial->outcomes = calloc((size_t)trial->models, sizeof *trial->outcomes);
+    if (trial->runs == NULL || trial->outcomes == NULL) {
+        return failure_say(RESNET_FAILED, "cannot get memory for %d runs", trial->run_count);
     }
     return RESNET_OK;
 }
 
-static void finding_release(Finding *finding) {
-    for (int r = 0; r < finding->run_count && finding->runs != NULL; r++) {
-        run_release(&finding->runs[r]);
+static void trial_release(Trial *trial) {
+    for (int r = 0; r < trial->run_count && trial->runs != NULL; r++) {
+        run_release(&trial->runs[r]);
     }
-    free(finding->runs);
-    free(finding->outcomes);
+    free(trial->runs);
+    free(trial->outcomes);
 }
 
 // ---- Telling ----
 
-static resnet_status finding_print(const Finding *finding) {
-    printf("\n%s%s%s\n\n", style_begin(stdout, STYLE_BOLD), finding->experiment->title,
+static resnet_status trial_print(const Trial *trial) {
+    printf("\n%s%s%s\n\n", style_begin(stdout, STYLE_BOLD), trial->experiment->title,
            style_begin(stdout, STYLE_PLAIN));
-    Table *table = report_table(finding);
+    Table *table = trial_table(trial);
     resnet_status status = table_print(table, stdout);
     table_destroy(table);
     TRY(status);
     printf("\nThe paper  ");
-    text_fill(finding->experiment->claim, 11, 80, stdout);
+    text_fill(trial->experiment->claim, 11, 80, stdout);
     printf("%11s", "");
-    text_fill(finding->experiment->source, 11, 80, stdout);
-    printf("\n%s%s.%s\n", style_begin(stdout, finding->verdict.agrees ? STYLE_GREEN : STYLE_YELLOW),
-           finding->verdict.headline, style_begin(stdout, STYLE_PLAIN));
-    for (int i = 0; i < finding->verdict.count; i++) {
-        printf("- %s\n", finding->verdict.sentences[i]);
+    text_fill(trial->experiment->source, 11, 80, stdout);
+    printf("\n%s%s.%s\n", style_begin(stdout, trial->verdict.agrees ? STYLE_GREEN : STYLE_YELLOW),
+           trial->verdict.headline, style_begin(stdout, STYLE_PLAIN));
+    for (int i = 0; i < trial->verdict.count; i++) {
+        printf("- %s\n", trial->verdict.sentences[i]);
     }
     return RESNET_OK;
 }
 
-static resnet_status findings_json(const Finding *findings, int count) {
+static resnet_status trials_json(const Trial *trials, int count) {
     json_t *list = json_array();
     for (int f = 0; f < count; f++) {
-        for (int r = 0; r < findings[f].run_count; r++) {
-            const Run *run = &findings[f].runs[r];
+        for (int r = 0; r < trials[f].run_count; r++) {
+            const Run *run = &trials[f].runs[r];
             json_array_append_new(list,
                                   json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:f, s:I}", "model",
                                             run->model, "seed", (json_int_t)run->settings.seed,
@@ -209,51 +212,104 @@ static resnet_status findings_json(const Finding *findings, int count) {
     return json_line(json_pack("{s:o}", "runs", list));
 }
 
-static resnet_status findings_tell(const Finding *findings, int count, const Arguments *arguments,
+// Facts that hold for all runs, in buffers of the caller.
+typedef struct Facts {
+    char training[200], seeds[48], machine[200], program[48];
+} Facts;
+
+static void facts_fill(const Arguments *arguments, Facts *facts) {
+    snprintf(
+        facts->training, sizeof facts->training,
+        "the paper's recipe, %s iterations of batch %d, learning rate %g, divided by 10 at one "
+        "half and three quarters",
+        figure_whole(arguments->iterations), arguments->batch, arguments->lr);
+    if (arguments->seeds > 1) {
+        snprintf(facts->seeds, sizeof facts->seeds, "1 to %d", arguments->seeds);
+    } else {
+        snprintf(facts->seeds, sizeof facts->seeds, "1");
+    }
+    const int threads = arguments->threads > 0 ? arguments->threads : resnet_cpu_count();
+    snprintf(facts->machine, sizeof facts->machine,
+             "%s, %s, %d thread%s (any number gives the same bits)", resnet_cpu_name(),
+             resnet_isa(), threads, threads == 1 ? "" : "s");
+    snprintf(facts->program, sizeof facts->program, "resnet %s", resnet_version());
+}
+
+static resnet_status report_make(const Finding *findings, int count, const Arguments *arguments,
+                                 const char *command) {
+    Facts texts;
+    facts_fill(arguments, &texts);
+    const ReportFact facts[] = {{"data", arguments->data},
+                                {"training", texts.training},
+                                {arguments->seeds > 1 ? "seeds" : "seed", texts.seeds},
+                                {"machine", texts.machine},
+                                {"program", texts.program}};
+    const Report report = {.command = command,
+                           .findings = findings,
+                           .finding_count = count,
+                           .facts = facts,
+                           .fact_count = sizeof facts / sizeof facts[0]};
+    TRY(report_write(&report, arguments->out));
+    return report_write_markdown(&report, arguments->out);
+}
+
+static resnet_status trials_report(const Trial *trials, int count, const Arguments *arguments,
                                    const char *command) {
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/report.html", arguments->out) >= (int)sizeof path) {
-        return failure_say(RESNET_FAILED, "%s: the path is too long", arguments->out);
+    Presentation presentations[MOST_TRIALS];
+    Finding findings[MOST_TRIALS];
+    memset(presentations, 0, sizeof presentations);
+    resnet_status status = RESNET_OK;
+    for (int t = 0; t < count && status == RESNET_OK; t++) {
+        status = trial_present(&trials[t], &presentations[t]);
+        findings[t] = presentations[t].finding;
     }
-    ReportFacts facts = {
-        .command = command, .settings = findings[0].runs[0].settings, .seeds = arguments->seeds};
-    TRY(report_write(path, findings, count, &facts));
+    if (status == RESNET_OK) {
+        status = report_make(findings, count, arguments, command);
+    }
+    for (int t = 0; t < count; t++) {
+        presentation_release(&presentations[t]);
+    }
+    return status;
+}
+
+static resnet_status trials_tell(const Trial *trials, int count, const Arguments *arguments,
+                                 const char *command) {
+    TRY(trials_report(trials, count, arguments, command));
     if (arguments->json) {
-        return findings_json(findings, count);
+        return trials_json(trials, count);
     }
-    for (int f = 0; f < count; f++) {
-        TRY(finding_print(&findings[f]));
+    for (int t = 0; t < count; t++) {
+        TRY(trial_print(&trials[t]));
     }
-    printf("\nReport with curves: %s\n", path);
+    printf("\nReport with curves: %s/report.html\n", arguments->out);
     return RESNET_OK;
 }
 
 static resnet_status experiments_run(const Arguments *arguments, const resnet_data *data,
                                      const char *command) {
-    enum { MOST_FINDINGS = 16 };
-    Finding findings[MOST_FINDINGS];
+    Trial trials[MOST_TRIALS];
     int count = 0;
     const volatile sig_atomic_t *stop = stop_flag_install();
     resnet_status status = RESNET_OK;
-    for (int e = 0; experiment_get(e) != NULL && count < MOST_FINDINGS; e++) {
+    for (int e = 0; experiment_get(e) != NULL && count < MOST_TRIALS; e++) {
         const Experiment *experiment = experiment_get(e);
         if (arguments->only != NULL && strcmp(arguments->only, experiment->name) != 0) {
             continue;
         }
-        Finding *finding = &findings[count++];
-        status = finding_begin(finding, experiment, arguments->seeds);
+        Trial *trial = &trials[count++];
+        status = trial_begin(trial, experiment, arguments->seeds);
         if (status == RESNET_OK) {
-            status = finding_train(finding, arguments, data, stop);
+            status = trial_train(trial, arguments, data, stop);
         }
         if (status != RESNET_OK) {
             break;
         }
     }
     if (status == RESNET_OK) {
-        status = findings_tell(findings, count, arguments, command);
+        status = trials_tell(trials, count, arguments, command);
     }
     for (int f = 0; f < count; f++) {
-        finding_release(&findings[f]);
+        trial_release(&trials[f]);
     }
     return status;
 }

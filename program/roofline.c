@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "axis.h"
 #include "failure.h"
 #include "html.h"
+#include "spots.h"
 
 enum { WIDTH = 960, HEIGHT = 600, LEFT = 64, RIGHT = 24, TOP = 78, BOTTOM = 116 };
-enum { PATHS = 6, MOST_LABELS = 6, LETTER = 7, LINE = 16 };
+enum { PATHS = 6, MOST_LABELS = 6, MOST_TICKS = 20, LETTER = 7, LINE = 16 };
 
 static const char style[] =
     ":root{color-scheme:light dark;--paper:#fff;--ink:#1b1f24;--soft:#59636e;--line:#e3e7eb;"
@@ -31,21 +33,12 @@ static const char style[] =
     ".c2{fill:var(--c2);stroke:var(--c2)}.c3{fill:var(--c3);stroke:var(--c3)}"
     ".c4{fill:var(--c4);stroke:var(--c4)}.c5{fill:var(--c5);stroke:var(--c5)}";
 
-typedef struct LogAxis {
-    double first, last;   // logarithms
-    double start, length; // in pixels; length < 0: upwards
-} LogAxis;
-
 typedef struct Dot {
     const LayerTiming *timing;
     double seconds, intensity, speed; // FLOP/byte, GFLOP/s
     double x, y, radius;
     int path; // index into the picture's list
 } Dot;
-
-typedef struct Box {
-    double left, top, right, bottom;
-} Box;
 
 typedef struct Picture {
     const Roofline *roofline;
@@ -55,7 +48,8 @@ typedef struct Picture {
     double seconds; // of all layers, also of those without a dot
     const char *paths[PATHS];
     int path_count;
-    LogAxis x, y;
+    Axis x, y;
+    Spots spots; // dots, the roof, and words
 } Picture;
 
 const char *layer_parts(const resnet_fused_layer *layer) {
@@ -67,10 +61,6 @@ const char *layer_parts(const resnet_fused_layer *layer) {
                  layer->stride, rest != NULL ? rest : "");
     }
     return text;
-}
-
-static double axis_place(const LogAxis *axis, double value) {
-    return axis->start + (log10(value) - axis->first) / (axis->last - axis->first) * axis->length;
 }
 
 // ---- dots ---------------------------------------------------------------------------------------
@@ -121,9 +111,12 @@ static void axes_fit(Picture *picture) {
         y0 = fmin(y0, picture->dots[i].speed);
         y1 = fmax(y1, picture->dots[i].speed);
     }
-    picture->x = (LogAxis){log10(x0 / 2), log10(x1 * 2), LEFT, WIDTH - LEFT - RIGHT};
-    picture->y =
-        (LogAxis){log10(y0 / 1.6), log10(y1 * 1.6), HEIGHT - BOTTOM, TOP + BOTTOM - HEIGHT};
+    picture->x = axis_make(true, x0 / 2, x1 * 2, MOST_TICKS, false);
+    picture->x.start = LEFT;
+    picture->x.length = WIDTH - LEFT - RIGHT;
+    picture->y = axis_make(true, y0 / 1.6, y1 * 1.6, MOST_TICKS, false);
+    picture->y.start = HEIGHT - BOTTOM;
+    picture->y.length = TOP + BOTTOM - HEIGHT;
     for (int i = 0; i < picture->count; i++) {
         Dot *dot = &picture->dots[i];
         dot->x = axis_place(&picture->x, dot->intensity);
@@ -142,36 +135,29 @@ static void text_write(FILE *file, const char *class_name, double x, double y, c
     fprintf(file, "</text>\n");
 }
 
-// Lines at 1, 2, 5 times powers of ten.
 static void grid_write(const Picture *picture, bool vertical) {
-    const LogAxis *axis = vertical ? &picture->y : &picture->x;
-    static const double steps[] = {1, 2, 5};
-    for (int power = (int)floor(axis->first); power <= (int)ceil(axis->last); power++) {
-        for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-            const double value = steps[i] * pow(10, power), place = axis_place(axis, value);
-            if (log10(value) < axis->first || log10(value) > axis->last) {
-                continue;
-            }
-            char text[32];
-            snprintf(text, sizeof text, "%g", value);
-            if (vertical) {
-                fprintf(picture->file,
-                        "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>\n",
-                        LEFT, WIDTH - RIGHT, place, place);
-                text_write(picture->file, "soft", LEFT - 8, place + 4.5, "end", text);
-            } else {
-                fprintf(picture->file,
-                        "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n",
-                        place, place, TOP, HEIGHT - BOTTOM);
-                text_write(picture->file, "soft", place, HEIGHT - BOTTOM + 20, "middle", text);
-            }
+    const Axis *axis = vertical ? &picture->y : &picture->x;
+    for (int i = 0; i < axis->tick_count; i++) {
+        const double place = axis_place(axis, axis->ticks[i]);
+        if (vertical) {
+            fprintf(picture->file,
+                    "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>\n", LEFT,
+                    WIDTH - RIGHT, place, place);
+            text_write(picture->file, "soft", LEFT - 8, place + 4.5, "end",
+                       axis_tick_text(axis, i));
+        } else {
+            fprintf(picture->file,
+                    "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n", place,
+                    place, TOP, HEIGHT - BOTTOM);
+            text_write(picture->file, "soft", place, HEIGHT - BOTTOM + 20, "middle",
+                       axis_tick_text(axis, i));
         }
     }
 }
 
 // The roof's height over a place of the x axis, in pixels.
 static double roof_place(const Picture *picture, double x) {
-    const LogAxis *axis = &picture->x;
+    const Axis *axis = &picture->x;
     const double logarithm =
         axis->first + (x - axis->start) / axis->length * (axis->last - axis->first);
     const double slope = pow(10, logarithm) * picture->roofline->bandwidth;
@@ -208,40 +194,19 @@ static void dot_write(const Picture *picture, const Dot *dot) {
             100 * dot->speed / picture->roofline->peak, dot->intensity);
 }
 
-static bool boxes_meet(const Box *a, const Box *b) {
-    return a->left < b->right && b->left < a->right && a->top < b->bottom && b->top < a->bottom;
-}
-
-// The box of a dot's name at one of four sides: right, left, above, below.
-static Box label_box(const Dot *dot, int side) {
-    const double width = LETTER * (double)strlen(dot->timing->layer.name);
-    const double gap = dot->radius + (side < 2 ? 5 : 1);
-    const double left = side == 0   ? dot->x + gap
-                        : side == 1 ? dot->x - gap - width
-                                    : dot->x - width / 2;
-    const double top = side == 2   ? dot->y - gap - LINE
-                       : side == 3 ? dot->y + gap
-                                   : dot->y - LINE / 2.0;
-    return (Box){left, top, left + width, top + LINE};
-}
-
-// Whether a text has room there: in the frame, off the roof, off dots and other texts.
-static bool box_is_free(const Picture *picture, const Box *box, const Box *taken, int count) {
-    const Box roof = {box->left, roof_place(picture, box->right), box->right,
-                      roof_place(picture, box->left)};
-    bool free = box->left >= LEFT && box->right <= WIDTH - RIGHT && box->top >= TOP &&
-                box->bottom <= HEIGHT - BOTTOM &&
-                (box->bottom < roof.top - 2 || box->top > roof.bottom + 2);
-    for (int i = 0; i < count; i++) {
-        free = free && !boxes_meet(box, &taken[i]);
+// Dots, and the roof in short pieces.
+static void spots_collect(Picture *picture) {
+    const double piece = 12;
+    spots_begin(&picture->spots, (Box){LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM});
+    for (double x = LEFT; x < WIDTH - RIGHT; x += piece) {
+        spots_take(&picture->spots, (Box){x, roof_place(picture, x + piece) - 2, x + piece,
+                                          roof_place(picture, x) + 2});
     }
     for (int i = 0; i < picture->count; i++) {
         const Dot *dot = &picture->dots[i];
-        const Box around = {dot->x - dot->radius, dot->y - dot->radius, dot->x + dot->radius,
-                            dot->y + dot->radius};
-        free = free && !boxes_meet(box, &around);
+        spots_take(&picture->spots, (Box){dot->x - dot->radius, dot->y - dot->radius,
+                                          dot->x + dot->radius, dot->y + dot->radius});
     }
-    return free;
 }
 
 static void box_text(const Picture *picture, const Box *box, const char *text) {
@@ -250,37 +215,35 @@ static void box_text(const Picture *picture, const Box *box, const char *text) {
 }
 
 // The peak's figure: above or below its line, at the right, else further left, off all dots.
-static Box peak_label_write(const Picture *picture) {
+static void peak_label_write(Picture *picture) {
     char text[64];
     snprintf(text, sizeof text, "cores: %.0f GFLOP/s", picture->roofline->peak);
     const double width = LETTER * (double)strlen(text), step = 20;
     const double roof = axis_place(&picture->y, picture->roofline->peak);
     Box box = {0};
-    for (double right = WIDTH - RIGHT - 4; right > LEFT + width; right -= step) {
-        for (int below = 0; below < 2; below++) {
+    bool free = false;
+    for (double right = WIDTH - RIGHT - 4; right > LEFT + width && !free; right -= step) {
+        for (int below = 0; below < 2 && !free; below++) {
             const double top = below ? roof + 4 : roof - LINE - 4;
             box = (Box){right - width, top, right, top + LINE};
-            if (box_is_free(picture, &box, NULL, 0)) {
-                box_text(picture, &box, text);
-                return box;
-            }
+            free = spots_free(&picture->spots, &box);
         }
     }
+    spots_take(&picture->spots, box);
     box_text(picture, &box, text);
-    return box;
 }
 
-static void labels_write(const Picture *picture) {
-    Box taken[1 + MOST_LABELS] = {peak_label_write(picture)};
-    int count = 1;
-    for (int i = 0; i < picture->count && i < 2 * MOST_LABELS && count <= MOST_LABELS; i++) {
-        for (int side = 0; side < 4; side++) {
-            const Box box = label_box(&picture->dots[i], side);
-            if (box_is_free(picture, &box, taken, count)) {
-                taken[count++] = box;
-                box_text(picture, &box, picture->dots[i].timing->layer.name);
-                break;
-            }
+static void labels_write(Picture *picture) {
+    peak_label_write(picture);
+    int count = 0;
+    for (int i = 0; i < picture->count && i < 2 * MOST_LABELS && count < MOST_LABELS; i++) {
+        const Dot *dot = &picture->dots[i];
+        const char *name = dot->timing->layer.name;
+        Box box;
+        if (spots_find(&picture->spots, dot->x, dot->y, dot->radius + 5,
+                       LETTER * (double)strlen(name), LINE, &box)) {
+            box_text(picture, &box, name);
+            count++;
         }
     }
 }
@@ -295,7 +258,7 @@ static void legend_write(const Picture *picture) {
     }
 }
 
-static void picture_write(const Picture *picture) {
+static void picture_write(Picture *picture) {
     FILE *file = picture->file;
     const Roofline *roofline = picture->roofline;
     fprintf(file,
@@ -317,6 +280,7 @@ static void picture_write(const Picture *picture) {
     for (int i = 0; i < picture->count; i++) {
         dot_write(picture, &picture->dots[i]);
     }
+    spots_collect(picture);
     labels_write(picture);
     legend_write(picture);
     text_write(

@@ -6,7 +6,7 @@ set -euo pipefail
 
 build=(build-essential cmake pkg-config libjpeg-dev libpng-dev libwebp-dev zlib1g-dev libjansson-dev
        libcmocka-dev)
-test=(clang clang-format libclang-rt-14-dev binutils xz-utils)
+test=(clang clang-format libclang-rt-14-dev binutils xz-utils tidy libxml2-utils)
 # The NEON kernels are cross-compiled and emulated, except where they run by themselves.
 if [ "$(uname -m)" != aarch64 ]; then
     test+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)

@@ -33,12 +33,40 @@ done
 page=$T/one/report.html
 head -n 1 "$page" | grep -q '^<!doctype html>$' || fail 'the page has no beginning'
 tail -n 1 "$page" | grep -q '^</html>$' || fail 'the page has no end'
-[ "$(grep -c '<svg class="chart' "$page")" = 2 ] || fail 'expected two drawings'
+[ "$(grep -cE 'class="chart (wide|narrow)"' "$page")" = 2 ] || fail 'expected two drawings'
 for word in plain-20 plain-56 resnet-20 resnet-56 'resnet paper --data' prefers-color-scheme; do
     grep -qF -- "$word" "$page" || fail "the page does not show $word"
 done
 if grep -qE '<script|<link|src=|url\(|nan|inf[^o]' "$page"; then
     fail 'the page needs something else, or shows what is no number'
+fi
+
+# Each run with the SHA-256 of its weights and the command that makes the same weights again.
+for model in plain20 resnet56; do
+    grep -qF "sha256:$(hash_of "$T/one/runs/$model/model.safetensors")<" "$page" ||
+        fail "the page does not show the hash of $model"
+    again=$(grep -o "resnet train --model $model [^<]*" "$page") || fail "no command for $model"
+    # shellcheck disable=SC2086 # words of the command
+    run ${again#resnet } --out "$T/again-$model"
+    [ "$code" = 0 ] || fail 'the command of the report does not run'
+    cmp -s "$T/again-$model/model.safetensors" "$T/one/runs/$model/model.safetensors" ||
+        fail "the command of the report gives other weights for $model"
+done
+command='report.html'
+
+# The same as text, with pictures beside it.
+text=$T/one/report.md
+grep -q '^# Deep residual learning' "$text" || fail 'report.md has no title'
+grep -q '^| plain-20 | 20 | 269,722 |' "$text" || fail 'report.md has no table'
+pictures=$(grep -oE '\(figures/[a-z-]+\.svg\)' "$text" | tr -d '()')
+[ "$(wc -w <<<"$pictures")" = 5 ] || fail "expected five pictures: $pictures"
+for picture in $pictures; do
+    grep -q '^<svg xmlns' "$T/one/$picture" || fail "$picture is no picture"
+    grep -q prefers-color-scheme "$T/one/$picture" || fail "$picture has no dark colours"
+done
+[ "$(stat -c %s "$page")" -lt 2000000 ] || fail 'the page is above 2 MB'
+if command -v tidy >/dev/null; then
+    tidy -quiet -errors "$page" >"$T/out" 2>"$T/err" || fail 'the page is not valid HTML'
 fi
 
 # Repeated, nothing is trained again; asked for something else, nothing is mixed.
