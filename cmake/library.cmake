@@ -29,8 +29,13 @@ add_library(resnet_static STATIC ${CMAKE_CURRENT_BINARY_DIR}/resnet.o)
 set_target_properties(resnet_static PROPERTIES OUTPUT_NAME resnet LINKER_LANGUAGE C)
 target_link_libraries(resnet_static PUBLIC ${dependencies})
 
+# All of the program but main(), so that tests can link its parts.
 file(GLOB program CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/program/*.c)
-add_executable(resnet ${program})
+list(FILTER program EXCLUDE REGEX "/main\\.c$")
+add_library(resnet_program OBJECT ${program})
+target_include_directories(resnet_program PRIVATE include)
+target_link_libraries(resnet_program PRIVATE PkgConfig::JANSSON)
+add_executable(resnet program/main.c $<TARGET_OBJECTS:resnet_program>)
 target_include_directories(resnet PRIVATE include)
 target_link_libraries(resnet PRIVATE resnet_static PkgConfig::JANSSON)
 

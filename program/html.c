@@ -42,7 +42,8 @@ static const char page_style[] =
     "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}"
     "code{font-size:.85em;overflow-wrap:anywhere}\n"
     ".runs{padding-left:1.2rem}.runs li{margin:.4rem 0}\n"
-    ".blocks{display:flex;flex-wrap:wrap;gap:1rem 2rem;align-items:flex-start}\n"
+    ".blocks{display:flex;flex-wrap:wrap;gap:1rem 2rem;align-items:flex-start}"
+    ".blocks svg{max-width:100%;height:auto}\n"
     "svg.chart{display:block;width:100%;height:auto}svg.narrow{display:none}\n"
     "@media (max-width:40rem){svg.wide{display:none}svg.narrow{display:block}"
     "body{padding:1rem .75rem}th,td{padding:.3rem .25rem;font-size:.75rem}"
@@ -50,7 +51,8 @@ static const char page_style[] =
     "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}\n"
     "@media print{body{max-width:none;padding:0;font-size:10.5pt}h2,h3{break-after:avoid}"
     "figure,blockquote,.verdict,tr,.runs li{break-inside:avoid}.scroll{overflow:visible}"
-    "svg.net{max-width:100%;max-height:95vh}th,td{padding:.2rem .4rem}}\n";
+    ".blocks{flex-wrap:nowrap}.blocks svg{flex:0 1 auto;min-width:0}"
+    "svg.net{max-width:100%;max-height:82vh}th,td{padding:.2rem .4rem}}\n";
 
 void html_escape(FILE *file, const char *text) {
     for (; *text != '\0'; text++) {
