@@ -77,11 +77,15 @@ Axis axis_make(bool log, double least, double most, int most_ticks, bool whole) 
 const char *axis_tick_text(const Axis *axis, int tick) {
     static char texts[4][32];
     static int next;
-    const double value = axis->ticks[tick];
-    if (fabs(value) >= 1000 && fabs(value) < 1e15) {
-        return figure_whole(llround(value));
-    }
     char *text = texts[next = (next + 1) % 4];
-    snprintf(text, sizeof texts[0], "%g", fabs(value) < SLACK * axis->step ? 0 : value);
+    const double value = axis->ticks[tick], size = fabs(value);
+    if (size >= 1e6) {
+        snprintf(text, sizeof texts[0], size < 1e9 ? "%g M" : "%g G",
+                 value / (size < 1e9 ? 1e6 : 1e9));
+    } else if (size >= 1000) {
+        return figure_whole(llround(value));
+    } else {
+        snprintf(text, sizeof texts[0], "%g", size < SLACK * axis->step ? 0 : value);
+    }
     return text;
 }

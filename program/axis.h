@@ -20,7 +20,7 @@ typedef struct Axis {
 // `whole`: widened until it begins and ends with a tick. start and length are left to be set.
 Axis axis_make(bool log, double least, double most, int most_ticks, bool whole);
 double axis_place(const Axis *axis, double value);
-// "64,000", "0.05"; a static buffer of four.
+// "64,000", "0.05", "20 M", "5 G"; a static buffer of four.
 const char *axis_tick_text(const Axis *axis, int tick);
 
 #endif

@@ -13,7 +13,16 @@
 #include "html.h"
 #include "spots.h"
 
-enum { MOST_LABELS = 24, TEXT = 7, LINE = 17, ROW = 22, SWATCH = 38, LABEL_GAP = 22 };
+enum {
+    MOST_LABELS = 24,
+    TEXT = 7,
+    LINE = 17,
+    ROW = 22,
+    SWATCH = 38,
+    LABEL_GAP = 22,
+    POINT_GAP = 11,
+    POINT_REACH = 6
+};
 
 const char chart_style[] =
     ":root{--s0:#d97a06;--s1:#9a2a0c;--s2:#1f9bd1;--s3:#1a3fa3;--s4:#3f9e78;--s5:#0a4a3c;"
@@ -112,12 +121,18 @@ static void axes_write(const Frame *frame) {
                 x->start, x->start + x->length, place, place);
         text_write(frame, "tick", x->start - 8, place + 4.5, "end", axis_tick_text(y, i));
     }
+    double free = 0; // where the next figure has room
     for (int i = 0; i < x->tick_count; i++) {
         const double place = axis_place(x, x->ticks[i]);
         fprintf(frame->file,
                 "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n", place,
                 place, y->start, y->start + 5);
-        text_write(frame, "tick", place, y->start + 20, "middle", axis_tick_text(x, i));
+        const char *figure = axis_tick_text(x, i);
+        const double half = text_width(figure) / 2;
+        if (place - half >= free) {
+            text_write(frame, "tick", place, y->start + 20, "middle", figure);
+            free = place + half + TEXT;
+        }
     }
     text_write(frame, "tick", x->start + x->length / 2, y->start + 42, "middle",
                frame->chart->x_title);
@@ -199,6 +214,17 @@ static void end_labels_write(const Frame *frame) {
 
 // ---- Labels of points ---------------------------------------------------------------------------
 
+// A line from a point to the nearest place of its label, where that is not beside it.
+static void point_leader_write(const Frame *frame, const ChartSeries *series, double x, double y,
+                               const Box *box) {
+    const double to_x = fmin(fmax(x, box->left), box->right);
+    const double to_y = fmin(fmax(y, box->top + 3), box->bottom - 3);
+    if (hypot(to_x - x, to_y - y) > 1.5 * POINT_GAP) {
+        fprintf(frame->file, "<path class=\"leader s%d\" d=\"M%.1f %.1fL%.1f %.1f\"/>\n",
+                series->tone, x, y, to_x, to_y);
+    }
+}
+
 static void point_labels_write(const Frame *frame) {
     const Chart *chart = frame->chart;
     Spots spots;
@@ -222,7 +248,9 @@ static void point_labels_write(const Frame *frame) {
         const double x = axis_place(&frame->x, series->x[last]);
         const double y = axis_place(&frame->y, series->y[last]);
         Box box;
-        if (spots_find(&spots, x, y, 7, text_width(series->label), LINE, &box)) {
+        if (spots_find(&spots, x, y, POINT_GAP, POINT_REACH, text_width(series->label), LINE,
+                       &box)) {
+            point_leader_write(frame, series, x, y, &box);
             text_write(frame, "name", (box.left + box.right) / 2, box.bottom - 4, "middle",
                        series->label);
         }

@@ -240,7 +240,7 @@ static void labels_write(Picture *picture) {
         const Dot *dot = &picture->dots[i];
         const char *name = dot->timing->layer.name;
         Box box;
-        if (spots_find(&picture->spots, dot->x, dot->y, dot->radius + 5,
+        if (spots_find(&picture->spots, dot->x, dot->y, dot->radius + 5, 1,
                        LETTER * (double)strlen(name), LINE, &box)) {
             box_text(picture, &box, name);
             count++;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spots.h"
 
-#include <stddef.h>
-
 void spots_begin(Spots *spots, Box frame) {
     spots->frame = frame;
     spots->count = 0;
@@ -27,17 +25,26 @@ bool spots_free(const Spots *spots, const Box *box) {
     return free;
 }
 
-bool spots_find(Spots *spots, double x, double y, double radius, double width, double height,
-                Box *out) {
-    // Where the rectangle lies of the point, in halves of its width and height and in radii.
-    static const double sides[][2] = {{1, 0},      {-1, 0},    {0, -1},      {0, 1},
-                                      {0.7, -0.7}, {0.7, 0.7}, {-0.7, -0.7}, {-0.7, 0.7}};
-    for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
-        const double right = (sides[i][0] > 0) - (sides[i][0] < 0);
-        const double down = (sides[i][1] > 0) - (sides[i][1] < 0);
-        const double left = x + sides[i][0] * radius + (right - 1) * width / 2;
-        const double top = y + sides[i][1] * radius + (down - 1) * height / 2;
-        const Box box = {left, top, left + width, top + height};
+// Where a rectangle of that size lies whose nearest corner or side is `right` and `down` of (x, y).
+static Box box_beside(double x, double y, double right, double down, double width, double height) {
+    const double across = (right > 0) - (right < 0), below = (down > 0) - (down < 0);
+    const double left = x + right + (across - 1) * width / 2;
+    const double top = y + down + (below - 1) * height / 2;
+    return (Box){left, top, left + width, top + height};
+}
+
+bool spots_find(Spots *spots, double x, double y, double radius, int reach, double width,
+                double height, Box *out) {
+    static const double near[][2] = {{1, 0},      {-1, 0},    {0, -1},      {0, 1},
+                                     {0.7, -0.7}, {0.7, 0.7}, {-0.7, -0.7}, {-0.7, 0.7}};
+    enum { ALL = sizeof near / sizeof near[0], LEVEL = 2 }; // level words are for next to the point
+    for (int i = 0; i < ALL * reach; i++) {
+        const double distance = radius * (1 + i / ALL);
+        const double *side = near[i % ALL];
+        if (i >= ALL && i % ALL < LEVEL) {
+            continue;
+        }
+        const Box box = box_beside(x, y, side[0] * distance, side[1] * distance, width, height);
         if (spots_free(spots, &box)) {
             spots_take(spots, box);
             *out = box;

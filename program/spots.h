@@ -23,8 +23,9 @@ void spots_begin(Spots *spots, Box frame);
 void spots_take(Spots *spots, Box box);
 bool spots_free(const Spots *spots, const Box *box);
 // Takes a free rectangle of that size beside a point of that radius: at its right, left, above,
-// below, or at a corner. False: all are taken.
-bool spots_find(Spots *spots, double x, double y, double radius, double width, double height,
-                Box *out);
+// below, or at a corner; where all are taken, further away, up to `reach` times the radius. False:
+// there is none.
+bool spots_find(Spots *spots, double x, double y, double radius, int reach, double width,
+                double height, Box *out);
 
 #endif
