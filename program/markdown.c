@@ -14,7 +14,7 @@
 
 static void words(const Page *page, const char *text) {
     for (; *text != '\0'; text++) {
-        if (strchr("\\`*_[]<>|#~", *text) != NULL) {
+        if (strchr("\\`*_[]<>|#~&", *text) != NULL) {
             fputc('\\', page->file);
         }
         fputc(*text, page->file);
@@ -122,8 +122,7 @@ static void text_write(const Page *page, const Report *report) {
 }
 
 static resnet_status picture_path(char path[PATH_MAX], const char *folder, const char *name) {
-    if (snprintf(path, PATH_MAX, "%s/figures/%s%s", folder, name, name[0] != '\0' ? ".svg" : "") >=
-        PATH_MAX) {
+    if (snprintf(path, PATH_MAX, "%s/figures/%s.svg", folder, name) >= PATH_MAX) {
         return failure_say(RESNET_FAILED, "%s: the path is too long", folder);
     }
     return RESNET_OK;
@@ -131,7 +130,9 @@ static resnet_status picture_path(char path[PATH_MAX], const char *folder, const
 
 static resnet_status pictures_save(const Report *report, const char *folder) {
     char path[PATH_MAX];
-    TRY(picture_path(path, folder, ""));
+    if (snprintf(path, sizeof path, "%s/figures", folder) >= PATH_MAX) {
+        return failure_say(RESNET_FAILED, "%s: the path is too long", folder);
+    }
     if (mkdir(path, 0777) != 0 && errno != EEXIST) {
         return failure_say(RESNET_FAILED, "%s: cannot make the folder: %s", path, strerror(errno));
     }
