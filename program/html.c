@@ -41,7 +41,7 @@ static const char page_style[] =
     "dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.3rem 1rem;margin:0}\n"
     "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}"
     "code{font-size:.85em;overflow-wrap:anywhere}\n"
-    ".runs{padding-left:1.2rem}.runs li{margin:.4rem 0}\n"
+    ".runs{padding-left:1.2rem;font-size:.9rem}.runs li{margin:.4rem 0}\n"
     ".blocks{display:flex;flex-wrap:wrap;gap:1rem 2rem;align-items:flex-start}"
     ".blocks svg{max-width:100%;height:auto}\n"
     "svg.chart{display:block;width:100%;height:auto}svg.narrow{display:none}\n"

@@ -52,9 +52,9 @@ static void table_write(const Page *page, const Table *table) {
     fprintf(page->file, "\n");
 }
 
-static void runs_write(const Page *page, const Finding *finding) {
+static void runs_write(const Page *page, const Report *report, const Finding *finding) {
     if (finding->run_count > 0) {
-        fprintf(page->file, "### Runs\n\n");
+        paragraph(page, "### Runs\n\n", report_runs_text(report, finding), "\n\n");
     }
     for (int i = 0; i < finding->run_count; i++) {
         const ReportRun *run = &finding->runs[i];
@@ -66,7 +66,7 @@ static void runs_write(const Page *page, const Finding *finding) {
     fprintf(page->file, "\n");
 }
 
-static void finding_write(const Page *page, const Finding *finding) {
+static void finding_write(const Page *page, const Report *report, const Finding *finding) {
     paragraph(page, "## ", finding->title, "\n\n");
     paragraph(page, "> ", finding->claim, "\n\n");
     paragraph(page, "", finding->source, " ([arXiv 1512.03385](https://arxiv.org/abs/1512.03385))");
@@ -93,7 +93,7 @@ static void finding_write(const Page *page, const Finding *finding) {
     for (int i = 0; i < finding->note_count; i++) {
         paragraph(page, "", finding->notes[i], "\n\n");
     }
-    runs_write(page, finding);
+    runs_write(page, report, finding);
 }
 
 static void text_write(const Page *page, const Report *report) {
@@ -106,7 +106,7 @@ static void text_write(const Page *page, const Report *report) {
     }
     fprintf(page->file, "\n");
     for (int i = 0; i < report->finding_count; i++) {
-        finding_write(page, &report->findings[i]);
+        finding_write(page, report, &report->findings[i]);
     }
     fprintf(page->file, "## The networks\n\n");
     for (int i = 0; figure_get(i) != NULL; i++) {
@@ -115,6 +115,9 @@ static void text_write(const Page *page, const Report *report) {
         picture(page, figure->name, figure->title, figure->caption);
     }
     fprintf(page->file, "## How to get the same again\n\n- command: `%s`\n", report->command);
+    if (report->machine != NULL) {
+        paragraph(page, "- machine: ", report->machine, "\n");
+    }
     for (int i = 0; i < report->fact_count; i++) {
         paragraph(page, "- ", report->facts[i].term, ": ");
         paragraph(page, "", report->facts[i].text, "\n");

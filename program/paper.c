@@ -242,9 +242,9 @@ static resnet_status report_make(const Finding *findings, int count, const Argum
     const ReportFact facts[] = {{"data", arguments->data},
                                 {"training", texts.training},
                                 {arguments->seeds > 1 ? "seeds" : "seed", texts.seeds},
-                                {"machine", texts.machine},
                                 {"program", texts.program}};
     const Report report = {.command = command,
+                           .machine = texts.machine,
                            .findings = findings,
                            .finding_count = count,
                            .facts = facts,

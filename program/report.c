@@ -72,11 +72,25 @@ static void verdict_section(const Finding *finding, Page *page) {
     fprintf(page->file, "</div>\n");
 }
 
-static void runs_section(const Finding *finding, Page *page) {
+const char *report_runs_text(const Report *report, const Finding *finding) {
+    static char text[320];
+    double seconds = 0;
+    for (int i = 0; i < finding->run_count; i++) {
+        seconds += finding->runs[i].seconds;
+    }
+    snprintf(text, sizeof text, "%d run%s, %s in all%s%s", finding->run_count,
+             finding->run_count == 1 ? "" : "s", figure_seconds(seconds),
+             report->machine != NULL ? ", on " : "",
+             report->machine != NULL ? report->machine : "");
+    return text;
+}
+
+static void runs_section(const Report *report, const Finding *finding, Page *page) {
     if (finding->run_count == 0) {
         return;
     }
     page_element(page, "h3", "Runs");
+    page_element(page, "p", report_runs_text(report, finding));
     fprintf(page->file, "<ul class=\"runs\">\n");
     for (int i = 0; i < finding->run_count; i++) {
         const ReportRun *run = &finding->runs[i];
@@ -95,7 +109,7 @@ static void runs_section(const Finding *finding, Page *page) {
     fprintf(page->file, "</ul>\n");
 }
 
-static void finding_write(const Finding *finding, Page *page) {
+static void finding_write(const Report *report, const Finding *finding, Page *page) {
     fprintf(page->file, "<section id=\"%s\">\n", finding->name);
     page_element(page, "h2", finding->title);
     page_element(page, "blockquote", finding->claim);
@@ -112,7 +126,7 @@ static void finding_write(const Finding *finding, Page *page) {
     for (int i = 0; i < finding->note_count; i++) {
         page_element(page, "p", finding->notes[i]);
     }
-    runs_section(finding, page);
+    runs_section(report, finding, page);
     fprintf(page->file, "</section>\n");
 }
 
@@ -134,6 +148,9 @@ static void facts_write(const Report *report, Page *page) {
     fprintf(page->file, "<dl>\n<dt>command</dt><dd><code>");
     html_escape(page->file, report->command);
     fprintf(page->file, "</code></dd>\n");
+    if (report->machine != NULL) {
+        page_pair(page, "machine", report->machine);
+    }
     for (int i = 0; i < report->fact_count; i++) {
         page_pair(page, report->facts[i].term, report->facts[i].text);
     }
@@ -149,7 +166,7 @@ static resnet_status body_write(const Report *report, Page *page) {
             PAPER);
     contents_write(report, page);
     for (int i = 0; i < report->finding_count; i++) {
-        finding_write(&report->findings[i], page);
+        finding_write(report, &report->findings[i], page);
     }
     TRY(networks_write(page));
     facts_write(report, page);

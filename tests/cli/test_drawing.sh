@@ -111,6 +111,17 @@ draw resnet34 --part layer2.0
 expect_shortcuts 0 1
 expect_count 1 '>1×1 conv, 128, /2</text>'
 
+# Images that are not square, and weights from a file.
+draw resnet20 --input 3x64x48
+expect_count 1 '>output: 16×12</text>'
+make_cifar "$T/data" 1
+run train --model resnet20 --data "cifar10:$T/data" --iterations 1 --batch 2 --out "$T/run"
+[ "$code" = 0 ] || fail 'expected exit code 0'
+draw resnet20
+cp "$T/net.svg" "$T/name.svg"
+draw "$T/run/model.safetensors"
+cmp -s "$T/net.svg" "$T/name.svg" || fail 'a file of resnet20 is drawn in another way than resnet20'
+
 # With --json the figures come too, one line a model.
 run summary resnet20 plain20 --json --svg "$T/net.svg"
 [ "$code" = 0 ] || fail 'expected exit code 0'

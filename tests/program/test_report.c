@@ -34,7 +34,7 @@ static const ReportRun RUNS[] = {{.name = "plain-56",
                                   .seed = 7,
                                   .seconds = 61,
                                   .weights = "0123456789abcdef"}};
-static const ReportFact FACTS[] = {{"machine", "one & another"}};
+static const ReportFact FACTS[] = {{"data", "one & another"}};
 
 static Table *made_table(void) {
     static const Column columns[] = {
@@ -79,6 +79,7 @@ static int write_report(void **state) {
                             .source = "Table 2",
                             .headline = "not in these runs"};
     const Report report = {.command = "resnet paper --out 'a b'",
+                           .machine = "a machine",
                            .findings = findings,
                            .finding_count = 2,
                            .facts = FACTS,
@@ -140,6 +141,7 @@ static void page(void **state) {
                                              "<div class=\"verdict agrees\">",
                                              "<li>3 &lt; 4 | 5</li>",
                                              "<p>a *note*</p>",
+                                             "1 run, 1 min 01 s in all, on a machine",
                                              "plain-56</strong>, seed 7, 1 min 01 s",
                                              "resnet train --model plain56",
                                              "sha256:0123456789abcdef",
@@ -149,6 +151,7 @@ static void page(void **state) {
                                              "<section id=\"again\">",
                                              "resnet paper --out 'a b'",
                                              "<dt>machine</dt>",
+                                             "<dt>data</dt>",
                                              "one &amp; another",
                                              NULL});
     assert_null(strstr(text, "<script"));
@@ -167,17 +170,28 @@ static void page_is_valid(void **state) {
 
 static void text(void **state) {
     char *text = read_file(*state, "report.md");
-    expect_order(text,
-                 (const char *const[]){
-                     "# Deep residual learning", "- **Do gradients vanish?** ✓ agrees: they do",
-                     "- **Depth** ✗ differs: ", "\n## Do gradients vanish?\n",
-                     "> neither \\<forward\\> nor", "![Norms](figures/gradients-norms.svg)",
-                     "\n### Table 6\n",
-                     "| model | paper, % | here, % | difference |\n|---|---:|---:|---:|\n",
-                     "| ResNet-20 \\|A\\| | 8.75 | 9.50 | +0.75 |\n", "**they do not vanish**",
-                     "- 3 \\< 4 \\| 5\n", "a \\*note\\*", "- **plain-56**, seed 7, 1 min 01 s",
-                     "`sha256:0123456789abcdef`", "\n## Depth\n", "](figures/networks.svg)",
-                     "- command: `resnet paper --out 'a b'`", "- machine: one \\& another", NULL});
+    expect_order(text, (const char *const[]){
+                           "# Deep residual learning",
+                           "- **Do gradients vanish?** ✓ agrees: they do",
+                           "- **Depth** ✗ differs: ",
+                           "\n## Do gradients vanish?\n",
+                           "> neither \\<forward\\> nor",
+                           "![Norms](figures/gradients-norms.svg)",
+                           "\n### Table 6\n",
+                           "| model | paper, % | here, % | difference |\n|---|---:|---:|---:|\n",
+                           "| ResNet-20 \\|A\\| | 8.75 | 9.50 | +0.75 |\n",
+                           "**they do not vanish**",
+                           "- 3 \\< 4 \\| 5\n",
+                           "a \\*note\\*",
+                           "1 run, 1 min 01 s in all, on a machine",
+                           "- **plain-56**, seed 7, 1 min 01 s",
+                           "`sha256:0123456789abcdef`",
+                           "\n## Depth\n",
+                           "](figures/networks.svg)",
+                           "- command: `resnet paper --out 'a b'`",
+                           "- machine: a machine",
+                           "- data: one \\& another",
+                           NULL});
     free(text);
     free(read_file(*state, "figures/gradients-norms.svg"));
     free(read_file(*state, "figures/bottleneck.svg"));
