@@ -2,6 +2,7 @@
 # Thin: CMake does the work. Each target does its own set-up on a fresh Debian 12.
 #   make            the program at build/resnet, and the library
 #   make demo       plain against residual nets, live, with a report   (DATA=cifar10:DIR)
+#   make static     the program without shared libraries, at build/static/resnet, under 2 MB
 #   make test       all tests, with both compilers and the sanitizers
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make clean
@@ -9,7 +10,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all demo test install clean
+.PHONY: all demo static test install clean
 
 all:
 	@scripts/setup.sh build
@@ -21,8 +22,15 @@ demo: all
 	@scripts/setup.sh demo
 	@scripts/demo.sh
 
+static:
+	@scripts/setup.sh build static
+	@cmake -S . -B build/static -DCMAKE_C_COMPILER=musl-gcc -DRESNET_STATIC=ON \
+	  -DBUILD_TESTING=OFF --log-level=WARNING
+	@cmake --build build/static --parallel $$(nproc) --target resnet
+	@strip build/static/resnet
+
 test:
-	@scripts/setup.sh build test
+	@scripts/setup.sh build static test
 	@scripts/test.sh
 
 install: all

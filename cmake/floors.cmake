@@ -19,6 +19,9 @@ resnet_floor(network)
 resnet_floor(weights)
 resnet_floor(train)
 
+if(RESNET_STATIC)
+  target_compile_options(floor_backend_cpu PRIVATE -O2) # it blocks and packs
+endif()
 target_link_libraries(floor_data PRIVATE PkgConfig::JPEG PkgConfig::PNG PkgConfig::WEBP
                       PkgConfig::ZLIB)
 target_link_libraries(floor_formats PRIVATE PkgConfig::JANSSON PkgConfig::ZLIB)
@@ -51,6 +54,10 @@ endfunction()
 
 resnet_kernels(portable *)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  if(RESNET_STATIC)
+    # For processors from before 2013 here.
+    target_compile_options(kernels_portable PRIVATE -Os)
+  endif()
   set(avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mbmi2 -mprefer-vector-width=512)
   resnet_kernels(avx2 * -mavx2 -mfma -mbmi2)
   resnet_kernels(avx512 * ${avx512})

@@ -227,7 +227,9 @@ resnet_status options_parse(const Command *command, int argc, char **argv, void 
     int found, index = 0;
     while ((found = getopt_long(argc, argv, letters, longs, &index)) != -1) {
         if (found == ':') {
-            return failure_say(RESNET_USAGE, "%s wants a value", argv[optind - 1]);
+            const char letter[] = {'-', (char)optopt, '\0'}; // optopt is 0 for a long name
+            return failure_say(RESNET_USAGE, "%s wants a value",
+                               optopt != 0 ? letter : argv[optind - 1]);
         }
         if (found == '?') {
             return option_unknown(command, argv[optind - 1]);

@@ -11,6 +11,7 @@ test=(clang clang-format libclang-rt-14-dev binutils xz-utils tidy libxml2-utils
 if [ "$(uname -m)" != aarch64 ]; then
     test+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 fi
+static=(musl-tools binutils)
 demo=(dataset-fashion-mnist)
 
 fail() {
@@ -22,9 +23,13 @@ wanted=()
 for group in "${@:-build}"; do
     case $group in
     build) wanted+=("${build[@]}") ;;
+    static) wanted+=("${static[@]}") ;;
     test) wanted+=("${test[@]}") ;;
     demo) wanted+=("${demo[@]}") ;;
-    *) printf 'setup: unknown group "%s", expected build, test or demo\n' "$group" >&2 && exit 2 ;;
+    *)
+        printf 'setup: unknown group "%s", expected build, static, test or demo\n' "$group" >&2
+        exit 2
+        ;;
     esac
 done
 

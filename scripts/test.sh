@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds the project five times and runs the tests of all builds as one CTest run:
+# Builds the project six times and runs the tests of all builds as one CTest run:
 #   gcc    Release, warnings are errors          every test
 #   clang  the same with the other compiler      what does not depend on training
 #   asan   AddressSanitizer and UBSan            every test but the slow ones
 #   tsan   ThreadSanitizer                       the thread pool and the loader
+#   static musl and static libraries, small      its size, results and command line
 #   neon   AArch64, cross-compiled, under qemu   the kernels
 # Arguments go to ctest: scripts/test.sh -R formats
 set -euo pipefail
@@ -62,6 +63,9 @@ build_with asan gcc -- "${sanitizer[@]}" -DRESNET_SANITIZE=address,undefined \
     -DRESNET_SLOW_TESTS=OFF '-DRESNET_TESTS=^[^s][^.]*[.]'
 build_with tsan gcc registered_tests -- "${sanitizer[@]}" \
     -DRESNET_SANITIZE=thread '-DRESNET_TESTS=^(base.threads|data.loader)$'
+build_with static musl-gcc resnet -- -DRESNET_STATIC=ON \
+    '-DRESNET_TESTS=^static[.]|^cli[.](help|failures|models|predict|usage)$'
+export RESNET_ORDINARY=$top/gcc/resnet
 if [ "$(uname -m)" != aarch64 ]; then
     build neon -- -S tests/neon -DCMAKE_TOOLCHAIN_FILE="$PWD/tests/neon/toolchain.cmake"
 fi

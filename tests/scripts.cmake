@@ -1,5 +1,9 @@
 # Tests that are scripts: they get the program and the build folder by environment.
 file(GLOB scripts CONFIGURE_DEPENDS cli/test_*.sh structure/test_*.sh)
+if(RESNET_STATIC)
+  file(GLOB static_scripts CONFIGURE_DEPENDS static/test_*.sh)
+  list(APPEND scripts ${static_scripts})
+endif()
 foreach(script ${scripts})
   get_filename_component(name ${script} NAME_WE)
   get_filename_component(folder ${script} DIRECTORY)

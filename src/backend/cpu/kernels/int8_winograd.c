@@ -181,6 +181,14 @@ static Int8WinogradTileFunction *const tiles_2[] = {WORD_ROWS_2(TILE_ENTRY, 2)};
 
 // ---------------------------------------------------------------- A' T s T A
 
+// Vectors of 4 lanes are so many that they live in memory anyhow: loops over them stay loops there,
+// for a tenth of the code.
+#if VECTOR_BYTES > 16
+#define UNROLL_OUTPUT UNROLL
+#else
+#define UNROLL_OUTPUT _Pragma("GCC unroll 1")
+#endif
+
 // Of its four results the last three lack the factors 2, 4, 4.
 INT8_INLINE void output_line(const RingVec m[SIDE], RingVec y[OUTPUTS]) {
     const RingVec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
@@ -207,7 +215,7 @@ typedef struct Finish {
     int lane, count; // the first; how many are to be written, at most 16
 } Finish;
 
-// One output of 16 lanes. Literals after inlining for the usual tiles: residual, shifted, floats
+// One output of 16 lanes. Literals after inlining, for the usual tiles: residual, shifted, floats
 // and `count`.
 INT8_INLINE void output_pixel(const Finish *f, const IntVec *sum, const int row, const int column,
                               const bool residual, const bool shifted, Vec *value) {
@@ -246,11 +254,11 @@ INT8_INLINE void output_row(const Finish *f, RingVec half[VECTORS][OUTPUTS][SIDE
     const int columns = tile->columns;
     RingVec y[VECTORS][OUTPUTS];
     Vec value[OUTPUTS][VECTORS];
-    UNROLL for (int v = 0; v < VECTORS; v++) { output_line(half[v][row], y[v]); }
-    UNROLL for (int x = 0; x < OUTPUTS; x++) {
+    UNROLL_OUTPUT for (int v = 0; v < VECTORS; v++) { output_line(half[v][row], y[v]); }
+    UNROLL_OUTPUT for (int x = 0; x < OUTPUTS; x++) {
         if (x < columns) {
             IntVec sum[VECTORS];
-            UNROLL for (int v = 0; v < VECTORS; v++) { sum[v] = whole_sum(y[v][x], row, x); }
+            UNROLL_OUTPUT for (int v = 0; v < VECTORS; v++) { sum[v] = whole_sum(y[v][x], row, x); }
             output_pixel(f, sum, row, x, residual, shifted, value[x]);
             if (floats) {
                 store_floats(f, place + x * step, value[x]);
@@ -279,33 +287,29 @@ INT8_INLINE void output_unit(const Int8WinogradOutput *tile, int lane, int count
                            .lane = lane,
                            .count = count};
     RingVec half[VECTORS][OUTPUTS][SIDE];
-    UNROLL for (int v = 0; v < VECTORS; v++) {
+    UNROLL_OUTPUT for (int v = 0; v < VECTORS; v++) {
         const int32_t *from = tile->from + lane + v * LANES;
-        UNROLL for (int x = 0; x < SIDE; x++) {
+        UNROLL_OUTPUT for (int x = 0; x < SIDE; x++) {
             RingVec m[SIDE], y[OUTPUTS];
-            UNROLL for (int i = 0; i < SIDE; i++) {
+            UNROLL_OUTPUT for (int i = 0; i < SIDE; i++) {
                 m[i] = (RingVec)int_load(from + (i * SIDE + x) * tile->point);
             }
             output_line(m, y);
-            UNROLL for (int i = 0; i < OUTPUTS; i++) { half[v][i][x] = y[i]; }
+            UNROLL_OUTPUT for (int i = 0; i < OUTPUTS; i++) { half[v][i][x] = y[i]; }
         }
     }
-    UNROLL for (int i = 0; i < OUTPUTS; i++) {
+    UNROLL_OUTPUT for (int i = 0; i < OUTPUTS; i++) {
         if (i < tile->rows) {
             output_row(&finish, half, i, residual, shifted, floats);
         }
     }
 }
 
+// All else, which is not worth code of its own for each case.
 static __attribute__((noinline)) void output_rare(const Int8WinogradOutput *tile, int lane,
-                                                  int count, bool floats) {
-    if (tile->residual == NULL) {
-        output_unit(tile, lane, count, false, false, floats);
-    } else if (tile->end.shift == NULL) {
-        output_unit(tile, lane, count, true, false, floats);
-    } else {
-        output_unit(tile, lane, count, true, true, floats);
-    }
+                                                  int count) {
+    const bool residual = tile->residual != NULL;
+    output_unit(tile, lane, count, residual, residual && tile->end.shift != NULL, tile->end.floats);
 }
 
 static void transform_output(const Int8WinogradOutput *tile) {
@@ -313,7 +317,7 @@ static void transform_output(const Int8WinogradOutput *tile) {
     for (int lane = 0; lane < tile->lanes; lane += CONV_BLOCK) {
         const int left = tile->lanes - lane, count = left < CONV_BLOCK ? left : CONV_BLOCK;
         if (!usual || count < CONV_BLOCK) {
-            output_rare(tile, lane, count, tile->end.floats);
+            output_rare(tile, lane, count);
         } else if (tile->residual == NULL) {
             output_unit(tile, lane, CONV_BLOCK, false, false, false);
         } else {

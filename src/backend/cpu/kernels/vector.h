@@ -46,7 +46,26 @@ static inline Vec vec_load(const float *from) { return *(const UnalignedVec *)fr
 static inline void vec_store(float *to, Vec value) { *(UnalignedVec *)to = value; }
 static inline Vec vec_splat(float value) { return value - (Vec){0}; }
 
-// The first `count` (0 … LANES) floats, zeros behind them; nothing is read past them.
+// The first `count` (0 … LANES) floats, zeros behind them; nothing is read or written past them.
+#if defined(__AVX512F__)
+static inline __mmask16 first_lanes(int count) { return (__mmask16)((1u << count) - 1); }
+static inline Vec vec_load_partial(const float *from, int count) {
+    return (Vec)_mm512_maskz_loadu_ps(first_lanes(count), from);
+}
+static inline void vec_store_partial(float *to, Vec value, int count) {
+    _mm512_mask_storeu_ps(to, first_lanes(count), (__m512)value);
+}
+#elif defined(__AVX2__)
+static inline __m256i first_lanes(int count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline Vec vec_load_partial(const float *from, int count) {
+    return (Vec)_mm256_maskload_ps(from, first_lanes(count));
+}
+static inline void vec_store_partial(float *to, Vec value, int count) {
+    _mm256_maskstore_ps(to, first_lanes(count), (__m256)value);
+}
+#else
 static inline Vec vec_load_partial(const float *from, int count) {
     Vec value = {0};
     memcpy(&value, from, (size_t)count * sizeof(float));
@@ -55,6 +74,7 @@ static inline Vec vec_load_partial(const float *from, int count) {
 static inline void vec_store_partial(float *to, Vec value, int count) {
     memcpy(to, &value, (size_t)count * sizeof(float));
 }
+#endif
 
 // max(x, 0); NaN gives NaN, so that it is seen at the end.
 static inline Vec vec_relu(Vec x) {
