@@ -3,7 +3,7 @@
 #include "backend/cpu/conv.h"
 
 // Best first; the last one applies to everything.
-static const ConvPath *const paths[] = {&conv_int8_winograd, &conv_int8, &conv_winograd,
+static const ConvPath *const paths[] = {&conv_int8_winograd, &conv_int8, &conv_winograd, &conv_stem,
                                         &conv_direct};
 
 const ConvPath *conv_path(const ConvGeometry *g, Phase phase) {

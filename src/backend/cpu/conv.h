@@ -273,6 +273,7 @@ void winograd_weights_run(const ConvGeometry *g, const Kernels *kernels, const f
 
 extern const ConvPath conv_direct;   // conv_direct.c: every geometry
 extern const ConvPath conv_winograd; // conv_winograd.c: 3x3, stride 1, pad 1, one group
+extern const ConvPath conv_stem;     // conv_stem.c: 7x7, stride 2, few channels, at inference
 // Inputs of bytes: conv_int8.c, every geometry; conv_int8_winograd.c, as conv_winograd.
 extern const ConvPath conv_int8, conv_int8_winograd;
 const ConvPath *conv_path(const ConvGeometry *g, Phase phase);

@@ -7,7 +7,7 @@
 #include "backend/cpu/kernels/winograd_kernels.h"
 
 #include "backend/cpu/kernels/conv_kernels.h"
-#include "backend/cpu/kernels/map_vector.h"
+#include "backend/cpu/kernels/winograd_end.h"
 
 enum { SIDE = WINOGRAD_SIDE, OUTPUTS = WINOGRAD_OUTPUTS };
 
@@ -88,16 +88,7 @@ MAP_INLINE void output_lanes(const WinogradOutput *tile, int lane, int lanes) {
     for (int i = 0; i < tile->rows; i++) {
         Vec y[OUTPUTS];
         output_line(half[i], y);
-        UNROLL for (int x = 0; x < OUTPUTS; x++) {
-            if (x < tile->columns) {
-                const ptrdiff_t place = i * tile->row + x * tile->column + lane;
-                Vec value = y[x] + start;
-                if (tile->residual != NULL) {
-                    value += load_lanes(tile->residual + place, lanes);
-                }
-                store_lanes(tile->output + place, tile->relu ? vec_relu(value) : value, lanes);
-            }
-        }
+        output_row(tile, i, y, start, lane, lanes);
     }
 }
 
@@ -274,6 +265,8 @@ static void transform_weight_sums(const WinogradWeightSums *sums) {
 }
 
 extern const WinogradKernels KERNEL(winograd_kernels);
+void KERNEL(winograd_stem_input)(const StemInput *tile);
+void KERNEL(winograd_stem_output)(const WinogradOutput *tile);
 
 const WinogradKernels KERNEL(winograd_kernels) = {
     .input = transform_input,
@@ -281,4 +274,6 @@ const WinogradKernels KERNEL(winograd_kernels) = {
     .weights = transform_weights,
     .gradient = transform_gradient,
     .weight_sums = transform_weight_sums,
+    .stem_input = KERNEL(winograd_stem_input),
+    .stem_output = KERNEL(winograd_stem_output),
 };
