@@ -260,7 +260,7 @@ static void every_model_keeps_what_it_reads(void **state) {
         for (Shortcut shortcut = SHORTCUT_NONE; shortcut <= SHORTCUT_PROJECT_ALL; shortcut++) {
             // Extents that keep the simulation small; sizes still fall from stage to stage.
             ModelOptions options = {.shortcut = shortcut, .loss = true};
-            int extent = info->input.height > 32 ? 80 : 12;
+            int extent = info->input.height > 32 ? 80 : 20;
             options.input = (Shape){3, extent, extent + 4};
             Graph *graph = NULL;
             if (model_resolve(info->name, &options) != STATUS_OK) {
