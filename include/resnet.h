@@ -393,6 +393,7 @@ typedef struct resnet_train_options {
     int bn_recompute;  // 1: average batch statistics plainly over the training data at the end
     int validation;    // samples of the training split held out and used as test (45k/5k: 5000)
     int train_samples; // only that many training samples (a subset drawn by seed); 0: all
+    int test_samples;  // test on the first that many samples only; 0: all
     double test_every; // epochs between evaluations; 1
     double
         save_minutes;   // minutes between checkpoints; < 0: 5. Checkpoints also at each epoch's end

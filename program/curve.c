@@ -7,7 +7,6 @@
 #include "curve.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <string.h>
 
 #include "failure.h"
+#include "json_lines.h"
 
 static resnet_status curve_add(Curve *curve, CurvePoint point) {
     if (curve->count == curve->room) {
@@ -37,62 +37,38 @@ void curve_release(Curve *curve) {
 
 // ---- Reading ----
 
-static double json_double(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
+static resnet_status training_take(void *user, const json_t *line) {
+    const CurvePoint point = {.iteration = json_member_whole(line, "iteration"),
+                              .steps = json_member_whole(line, "steps"),
+                              .loss = json_member(line, "train_loss"),
+                              .error = json_member(line, "train_error")};
+    return isfinite(point.error) ? curve_add(user, point) : RESNET_OK;
 }
 
-static int64_t json_whole(const json_t *object, const char *key) {
-    return (int64_t)json_integer_value(json_object_get(object, key));
-}
+typedef struct Tests {
+    Curve *curve;
+    double *seconds;
+} Tests;
 
-static CurvePoint training_point(const json_t *object) {
-    return (CurvePoint){.iteration = json_whole(object, "iteration"),
-                        .steps = json_whole(object, "steps"),
-                        .loss = json_double(object, "train_loss"),
-                        .error = json_double(object, "train_error")};
-}
-
-static CurvePoint test_point(const json_t *object) {
-    return (CurvePoint){.iteration = json_whole(object, "iteration"),
-                        .steps = 1,
-                        .loss = json_double(object, "test_loss"),
-                        .error = 100 - json_double(object, "test_top1")};
-}
-
-// A last line that a crash left half-written ends the reading.
-static resnet_status lines_read(const char *path, CurvePoint (*line_point)(const json_t *),
-                                Curve *curve) {
-    FILE *file = fopen(path, "r");
-    if (file == NULL && errno == ENOENT) {
-        return RESNET_OK;
-    }
-    if (file == NULL) {
-        return failure_say(RESNET_FAILED, "%s: cannot read: %s", path, strerror(errno));
-    }
-    char line[4096];
-    resnet_status status = RESNET_OK;
-    while (status == RESNET_OK && fgets(line, sizeof line, file) != NULL) {
-        json_t *object = json_loads(line, 0, NULL);
-        if (object == NULL) {
-            break;
-        }
-        CurvePoint point = line_point(object);
-        if (isfinite(point.error)) {
-            status = curve_add(curve, point);
-        }
-        json_decref(object);
-    }
-    fclose(file);
-    return status;
+static resnet_status test_take(void *user, const json_t *line) {
+    const Tests *tests = user;
+    const CurvePoint point = {.iteration = json_member_whole(line, "iteration"),
+                              .steps = 1,
+                              .loss = json_member(line, "test_loss"),
+                              .error = 100 - json_member(line, "test_top1")};
+    const double seconds = json_member(line, "seconds");
+    *tests->seconds = isfinite(seconds) ? seconds : *tests->seconds;
+    return isfinite(point.error) ? curve_add(tests->curve, point) : RESNET_OK;
 }
 
 resnet_status curve_read_training(const char *path, Curve *curve) {
-    return lines_read(path, training_point, curve);
+    return json_lines_read(path, training_take, curve);
 }
 
-resnet_status curve_read_tests(const char *path, Curve *curve) {
-    return lines_read(path, test_point, curve);
+resnet_status curve_read_tests(const char *path, Curve *curve, double *seconds) {
+    Tests tests = {curve, seconds};
+    *seconds = 0;
+    return json_lines_read(path, test_take, &tests);
 }
 
 // ---- Recording ----

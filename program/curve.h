@@ -24,7 +24,8 @@ void curve_release(Curve *curve);
 // The file that a recorder wrote, or a trainer's metrics.jsonl (evaluations: test_loss, test_top1).
 // Appends; a file that is not there has no points.
 resnet_status curve_read_training(const char *path, Curve *curve);
-resnet_status curve_read_tests(const char *path, Curve *curve);
+// The latter also gives the seconds that its last line tells (0: it has none).
+resnet_status curve_read_tests(const char *path, Curve *curve, double *seconds);
 
 // Iterations of one window: 25 windows for a short training, 100 for a long one.
 int64_t curve_window(int64_t iterations);

@@ -1,76 +1,119 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verdicts are computed from the runs, and say so when the runs disagree with the paper.
 #include "experiments.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stddef.h>
 
-const char *model_title(const char *model) {
-    static char titles[4][48];
-    static int next;
-    next = (next + 1) % 4;
-    int letters = (int)strcspn(model, "0123456789");
-    snprintf(titles[next], sizeof titles[next], "%.*s-%s", letters, model, model + letters);
-    return titles[next];
-}
+#include "judges.h"
 
-int model_layers(const char *model) { return atoi(model + strcspn(model, "0123456789")); }
+#define PAPER "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, "
+#define IMAGENET_NOTE                                                                              \
+    "The paper's figures are top-1 errors on ImageNet, ours test errors on other data by smaller " \
+    "nets: orders compare, figures do not."
 
-static void verdict_compare(Verdict *verdict, const Outcome *one, const Outcome *other) {
-    double points = one->train_error - other->train_error;
-    char *sentence = verdict->sentences[verdict->count++];
-    if (fabs(points) < 0.05) {
-        snprintf(sentence, SENTENCE_SIZE, "%s's training error equals %s's (%.1f %%)",
-                 model_title(one->model), model_title(other->model), one->train_error);
-    } else {
-        snprintf(sentence, SENTENCE_SIZE,
-                 "%s's training error is %.1f points %s %s's (%.1f %% against %.1f %%)",
-                 model_title(one->model), fabs(points), points > 0 ? "above" : "below",
-                 model_title(other->model), one->train_error, other->train_error);
-    }
-}
-
-static Verdict degradation_judge(const Outcome *outcomes) {
-    const Outcome *plain20 = &outcomes[0], *plain56 = &outcomes[1];
-    const Outcome *resnet20 = &outcomes[2], *resnet56 = &outcomes[3];
-    Verdict verdict = {0};
-    verdict_compare(&verdict, plain56, plain20);
-    verdict_compare(&verdict, resnet56, plain56);
-    verdict_compare(&verdict, resnet56, resnet20);
-    bool degraded = plain56->train_error > plain20->train_error;
-    bool cured = resnet56->train_error < plain56->train_error;
-    verdict.agrees = degraded && cured;
-    if (verdict.agrees) {
-        verdict.headline =
-            "As in the paper: the deeper plain net trains worse, and shortcuts cure it";
-    } else if (degraded) {
-        verdict.headline = "The deeper plain net trains worse, but here shortcuts did not cure it";
-    } else {
-        verdict.headline = "No degradation in these runs: more iterations or seeds tell more";
-    }
-    return verdict;
-}
-
-static const char *const degradation_models[] = {"plain20", "plain56", "resnet20", "resnet56",
-                                                 NULL};
-
+// clang-format off
 static const Experiment experiments[] = {
     {
         .name = "degradation",
         .title = "Degradation: plain against residual nets",
-        .models = degradation_models,
         .claim = "The deep plain nets suffer from increased depth, and exhibit higher training "
                  "error when going deeper. [...] our ResNets manage to overcome the optimization "
                  "difficulty and demonstrate accuracy gains when the depth increases.",
-        .source = "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, section 4.2 "
-                  "and Fig. 6 (64,000 iterations on CIFAR-10)",
+        .source = PAPER "section 4.2, Fig. 6 and Table 6",
+        .entries = {{"plain20", 0}, {"plain32", 0}, {"plain44", 0}, {"plain56", 0},
+                    {"resnet20", 8.75}, {"resnet32", 7.51}, {"resnet44", 7.17},
+                    {"resnet56", 6.97}, {"resnet110", 6.43}},
+        .paper_column = "paper's test error",
+        .paper_note = "The paper's figures (Table 6) are for CIFAR-10 after 64,000 iterations; it "
+                      "tells none for plain nets.",
+        .parts = PART_ERRORS,
         .judge = degradation_judge,
     },
+    {
+        .name = "gradients",
+        .title = "Gradients: the degradation is not vanishing gradients",
+        .claim = "We argue that this optimization difficulty is unlikely to be caused by vanishing "
+                 "gradients. These plain networks are trained with BN, which ensures forward "
+                 "propagated signals to have non-zero variances. We also verify that the backward "
+                 "propagated gradients exhibit healthy norms with BN. So neither forward nor "
+                 "backward signals vanish.",
+        .source = PAPER "section 4.1",
+        .entries = {{"plain56", 0}, {"resnet56", 0}},
+        .parts = PART_GRADIENTS,
+        .judge = gradients_judge,
+    },
+    {
+        .name = "depth",
+        .title = "Depth: 18 against 34 layers",
+        .claim = "The deeper 34-layer plain net has higher validation error than the shallower "
+                 "18-layer plain net. [...] the situation is reversed with residual learning: the "
+                 "34-layer ResNet is better than the 18-layer ResNet.",
+        .source = PAPER "section 4.1, Table 2 and Fig. 4",
+        .entries = {{"plain18", 27.94}, {"plain34", 28.54}, {"resnet18", 27.88},
+                    {"resnet34", 25.03}},
+        .paper_column = "paper's error",
+        .paper_note = IMAGENET_NOTE,
+        .parts = PART_ERRORS,
+        .judge = depth_judge,
+    },
+    {
+        .name = "shortcuts",
+        .title = "Shortcuts: identity against projection",
+        .claim = "All three options are considerably better than the plain counterpart. B is "
+                 "slightly better than A. [...] C is marginally better than B. [...] But the small "
+                 "differences among A/B/C indicate that projection shortcuts are not essential for "
+                 "addressing the degradation problem.",
+        .source = PAPER "section 4.1 and Table 3 (34 layers)",
+        .entries = {{"plain20", 28.54}, {"resnet20", 25.03}, {"resnet20-B", 24.52},
+                    {"resnet20-C", 24.19}},
+        .paper_column = "paper's error, 34 layers",
+        .paper_note = IMAGENET_NOTE,
+        .parts = PART_ERRORS,
+        .judge = shortcuts_judge,
+    },
+    {
+        .name = "bottleneck",
+        .title = "Bottleneck blocks: deeper at equal cost",
+        .claim = "We replace each 2-layer block in the 34-layer net with this 3-layer bottleneck "
+                 "block, resulting in a 50-layer ResNet. [...] This model has 3.8 billion FLOPs. "
+                 "[...] The 50/101/152-layer ResNets are more accurate than the 34-layer ones by "
+                 "considerable margins.",
+        .source = PAPER "section 4.1, Tables 1 and 3",
+        .entries = {{"resnet20-B", 24.52}, {"bottleneck29", 22.85}, {"resnet56", 0},
+                    {"bottleneck83", 0}},
+        .paper_column = "paper's error, 34 and 50 layers",
+        .paper_note = IMAGENET_NOTE,
+        .parts = PART_ERRORS | PART_COSTS,
+        .judge = bottleneck_judge,
+    },
+    {
+        .name = "comparison",
+        .title = "Comparison: residual nets and their neighbours",
+        .claim = "Although the depth is significantly increased, the 152-layer ResNet (11.3 "
+                 "billion FLOPs) still has lower complexity than VGG-16/19 nets (15.3/19.6 billion "
+                 "FLOPs). [...] Our 152-layer ResNet has a single-model top-5 validation error of "
+                 "4.49%. This single-model result outperforms all previous ensemble results.",
+        .source = PAPER "section 4.1, Tables 3 to 5",
+        .entries = {{"alexnet", 0}, {"vgg16", 0}, {"googlenet", 0}, {"resnet20", 0},
+                    {"resnet56", 0}, {"seresnet20", 0}},
+        .parts = PART_ERRORS | PART_COSTS | PART_NEIGHBOURS,
+        .judge = comparison_judge,
+    },
+    {
+        .name = "responses",
+        .title = "Responses: residual functions are small",
+        .claim = "ResNets have generally smaller responses than their plain counterparts. [...] the "
+                 "deeper ResNet has smaller magnitudes of responses [...] When there are more "
+                 "layers, an individual layer of ResNets tends to modify the signal less.",
+        .source = PAPER "section 4.2 and Fig. 7",
+        .entries = {{"plain20", 0}, {"plain56", 0}, {"resnet20", 0}, {"resnet56", 0},
+                    {"resnet110", 0}},
+        .parts = PART_RESPONSES,
+        .judge = responses_judge,
+    },
 };
+// clang-format on
 
 const Experiment *experiment_get(int index) {
-    int count = sizeof experiments / sizeof experiments[0];
+    const int count = sizeof experiments / sizeof experiments[0];
     return index >= 0 && index < count ? &experiments[index] : NULL;
 }

@@ -1,45 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// The paper's experiments: which networks each one trains, what the paper says, and how runs are
-// judged. A new experiment is a row of the table and a function that judges.
+// The paper's experiments: which networks each one looks at, what the paper says, how runs are
+// judged, and what is shown. A new experiment is a row of the table and a function that judges.
 #ifndef PROGRAM_EXPERIMENTS_H
 #define PROGRAM_EXPERIMENTS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "verdict.h"
 
-// One network's results, averaged over seeds; errors in percent, spreads are standard deviations.
-typedef struct Outcome {
-    const char *model;
-    int64_t parameters;
-    int seeds;
-    double train_error, train_spread, test_error, test_spread;
-    double seconds; // of all its runs
-} Outcome;
+enum { MOST_ENTRIES = 12 };
 
-enum { VERDICT_SENTENCES = 4, SENTENCE_SIZE = 200 };
+typedef enum ExperimentPart {
+    PART_ERRORS = 1,     // curves of errors
+    PART_GRADIENTS = 2,  // norms of gradients by layer and by iteration, deviations of responses
+    PART_RESPONSES = 4,  // deviations of responses by layer, and sorted
+    PART_COSTS = 8,      // columns of multiply-adds and latency, and errors against them
+    PART_NEIGHBOURS = 16 // the ImageNet nets: exact sizes, latency, what the paper says of them
+} ExperimentPart;
 
-typedef struct Verdict {
-    bool agrees; // with the paper
-    const char *headline;
-    char sentences[VERDICT_SENTENCES][SENTENCE_SIZE];
-    int count;
-} Verdict;
+typedef struct Entry {
+    const char *net; // its key
+    double paper;    // the paper's figure for it; 0: there is none
+} Entry;
 
 typedef struct Experiment {
     const char *name; // as in --only
     const char *title;
-    const char *const *models;  // ends with NULL
-    const char *claim, *source; // the paper's words, and where they stand
-    // outcomes are in the order of `models`.
-    Verdict (*judge)(const Outcome *outcomes);
+    const char *claim, *source;  // the paper's words, and where they stand
+    Entry entries[MOST_ENTRIES]; // up to one without a net
+    const char *paper_column;    // what `paper` is; NULL: there are no figures
+    const char *paper_note;      // how to read it beside ours
+    unsigned parts;
+    // Networks that a scale leaves out are not among the outcomes.
+    void (*judge)(const Outcomes *outcomes, Verdict *verdict);
 } Experiment;
 
 // NULL past the table's end.
 const Experiment *experiment_get(int index);
-
-// "plain20" as the paper writes it, "plain-20"; a static buffer of four.
-const char *model_title(const char *model);
-// Layers with weights, by the name's number.
-int model_layers(const char *model);
 
 #endif

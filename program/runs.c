@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,19 +13,17 @@
 
 #include "failure.h"
 #include "output.h"
-#include "progress.h"
+
+enum { SIGNAL_LINES = 12 }; // moments in gradients.jsonl
 
 typedef struct Course {
-    const Run *run;
-    const char *label;
-    const volatile sig_atomic_t *stop;
-    Progress progress;
+    resnet_train_callback *follow;
+    void *user;
     CurveRecorder recorder;
     resnet_train_progress last;
-    bool stop_told;
 } Course;
 
-static resnet_status folder_make(const char *path) {
+resnet_status folder_make(const char *path) {
     char part[PATH_MAX];
     size_t length = strlen(path);
     for (size_t i = 1; i <= length && length < sizeof part; i++) {
@@ -49,32 +46,28 @@ static resnet_status run_path(const Run *run, const char *name, char out[PATH_MA
     return RESNET_OK;
 }
 
-// ---- run.json ----
+// ---- run.json -----------------------------------------------------------------------------------
 
 static json_t *settings_json(const Run *run) {
-    return json_pack("{s:s, s:s, s:I, s:i, s:f, s:I}", "model", run->model, "data",
-                     run->settings.data, "iterations", (json_int_t)run->settings.iterations,
-                     "batch", run->settings.batch, "lr", run->settings.lr, "seed",
-                     (json_int_t)run->settings.seed);
+    return json_pack("{s:s, s:s, s:s, s:I, s:i, s:f, s:i, s:I}", "model", run->model, "shortcut",
+                     run->shortcut != NULL ? run->shortcut : "default", "data", run->settings.data,
+                     "iterations", (json_int_t)run->settings.iterations, "batch",
+                     run->settings.batch, "lr", run->settings.lr, "test-samples",
+                     run->settings.test_samples, "seed", (json_int_t)run->settings.seed);
 }
 
-static resnet_status run_store(const Run *run, bool finished) {
+static resnet_status run_store(const Run *run) {
     char path[PATH_MAX], partial[PATH_MAX];
     TRY(run_path(run, "run.json", path));
     TRY(run_path(run, "run.json.partial", partial));
     json_t *object =
-        json_pack("{s:o, s:f}", "settings", settings_json(run), "seconds", run->seconds);
-    if (finished) {
-        json_object_set_new(
-            object, "results",
-            json_pack("{s:o, s:o, s:o, s:o}", "train_loss", json_figure(run->train_loss),
-                      "train_top1", json_figure(run->train_top1), "test_loss",
-                      json_figure(run->test_loss), "test_top1", json_figure(run->test_top1)));
-    }
+        json_pack("{s:o, s:b}", "settings", settings_json(run), "finished", run->finished);
     int failed = json_dump_file(object, partial, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(object);
     if (failed || rename(partial, path) != 0) {
-        return failure_say(RESNET_FAILED, "%s: cannot write: %s", path, strerror(errno));
+        int reason = errno;
+        remove(partial);
+        return failure_say(RESNET_FAILED, "%s: cannot write: %s", path, strerror(reason));
     }
     return RESNET_OK;
 }
@@ -104,18 +97,21 @@ static resnet_status settings_compare(const char *path, json_t *mine, const json
     return RESNET_OK;
 }
 
-static double result_number(const json_t *object, const char *section, const char *key) {
-    const json_t *value = json_object_get(object, section);
-    value = key != NULL ? json_object_get(value, key) : value;
-    return json_is_number(value) ? json_number_value(value) : NAN;
+// How far the curve's file says that an earlier call came.
+static resnet_status run_count_begun(Run *run) {
+    char path[PATH_MAX];
+    Curve curve = {0};
+    TRY(run_path(run, "curve.jsonl", path));
+    resnet_status status = curve_read_training(path, &curve);
+    run->begun = curve.count > 0 ? curve.points[curve.count - 1].iteration : 0;
+    curve_release(&curve);
+    return status;
 }
 
-// What an earlier call left: checks the settings, takes the seconds so far and, once it has
-// finished, the results.
-static resnet_status run_recall(Run *run, bool *finished) {
+resnet_status run_recall(Run *run) {
     char path[PATH_MAX];
     TRY(run_path(run, "run.json", path));
-    *finished = false;
+    run->finished = false;
     if (access(path, F_OK) != 0) {
         return RESNET_OK;
     }
@@ -127,52 +123,30 @@ static resnet_status run_recall(Run *run, bool *finished) {
     json_t *mine = settings_json(run);
     resnet_status status = settings_compare(path, mine, json_object_get(object, "settings"));
     json_decref(mine);
-    double seconds = result_number(object, "seconds", NULL);
-    run->seconds = isfinite(seconds) ? seconds : 0;
-    *finished = json_object_get(object, "results") != NULL;
-    run->train_loss = result_number(object, "results", "train_loss");
-    run->train_top1 = result_number(object, "results", "train_top1");
-    run->test_loss = result_number(object, "results", "test_loss");
-    run->test_top1 = result_number(object, "results", "test_top1");
+    run->finished = json_is_true(json_object_get(object, "finished"));
     json_decref(object);
-    return status;
+    TRY(status);
+    return run_count_begun(run);
 }
 
-// ---- Training ----
+// ---- Training -----------------------------------------------------------------------------------
 
 static void course_follow(void *user, const resnet_train_progress *now) {
     Course *course = user;
     course->last = *now;
     curve_recorder_follow(&course->recorder, now);
-    switch (now->event) {
-    case RESNET_TRAIN_START:
-        if (now->iteration > 0) {
-            progress_note(&course->progress, "%s: going on from iteration %s", course->label,
-                          figure_whole(now->iteration));
-        }
-        break;
-    case RESNET_TRAIN_STEP:
-        progress_training(&course->progress, course->label, now);
-        if (*course->stop && !course->stop_told) {
-            course->stop_told = true;
-            progress_note(&course->progress, "stopping: saving the checkpoint");
-        }
-        break;
-    case RESNET_TRAIN_NOTE:
-        progress_note(&course->progress, "%s: %s", course->label, now->note);
-        break;
-    case RESNET_TRAIN_EPOCH:
-    case RESNET_TRAIN_DONE:
-        break;
-    }
+    course->follow(course->user, now);
 }
 
-static resnet_status run_train(Run *run, Course *course) {
+static resnet_status trainer_run(const Run *run, Course *course,
+                                 const volatile sig_atomic_t *stop) {
     const RunSettings *settings = &run->settings;
     double epochs = (double)settings->iterations * settings->batch / settings->samples;
+    int64_t log_every = settings->iterations / SIGNAL_LINES;
     resnet_train_options train;
     resnet_train_options_default(&train);
     train.model = run->model;
+    train.shortcut = run->shortcut;
     train.data = settings->data;
     train.out = run->folder;
     train.recipe = "paper";
@@ -182,64 +156,85 @@ static resnet_status run_train(Run *run, Course *course) {
     train.batch = settings->batch;
     train.iterations = settings->iterations;
     train.lr = settings->lr;
+    train.test_samples = settings->test_samples;
+    train.log_gradients = 1;
+    train.log_every = log_every > 0 ? log_every : 1;
     // A test costs a third of an epoch's training: at most fifty of them, and one for a short run.
     train.test_every = epochs < 2 ? epochs : fmax(1, floor(epochs / 50));
     train.save_every = curve_window(settings->iterations); // so that windows are never cut
-    train.stop = course->stop;
+    train.stop = stop;
     return resnet_train(&train, course_follow, course);
 }
 
-static void results_average(Run *run) {
-    double steps = 0, loss = 0, error = 0;
+resnet_status run_train(Run *run, resnet_train_callback *follow, void *user,
+                        const volatile sig_atomic_t *stop) {
+    char curve[PATH_MAX];
+    TRY(run_path(run, "curve.jsonl", curve));
+    TRY(folder_make(run->folder));
+    TRY(run_store(run));
+    Course course = {.follow = follow, .user = user};
+    curve_recorder_begin(&course.recorder, curve, run->settings.iterations);
+    resnet_status status = trainer_run(run, &course, stop);
+    resnet_status recorded = curve_recorder_end(&course.recorder);
+    if (status == RESNET_INTERRUPTED) {
+        return failure_say(RESNET_INTERRUPTED,
+                           "stopped at iteration %s of %s of %s, saved in %s; the same command "
+                           "goes on",
+                           figure_whole(course.last.iteration),
+                           figure_whole(course.last.iterations), run->model, run->folder);
+    }
+    TRY(status);
+    TRY(recorded);
+    run->finished = true;
+    return run_store(run);
+}
+
+// ---- Results ------------------------------------------------------------------------------------
+
+static void training_average(Run *run) {
+    double steps = 0, loss = 0, error = 0, spread = 0;
+    int windows = 0;
     for (int i = 0; i < run->train.count; i++) {
         const CurvePoint *point = &run->train.points[i];
         if (5 * point->iteration > 4 * run->settings.iterations) {
             steps += (double)point->steps;
             loss += point->loss * (double)point->steps;
             error += point->error * (double)point->steps;
+            windows++;
         }
     }
     run->train_loss = loss / steps;
-    run->train_top1 = 100 - error / steps;
+    run->train_error.value = error / steps;
+    for (int i = run->train.count - windows; i < run->train.count && windows > 1; i++) {
+        const double away = run->train.points[i].error - run->train_error.value;
+        spread += away * away / (windows - 1);
+    }
+    run->train_error.error = windows > 0 ? sqrt(spread / windows) : 0;
 }
 
-resnet_status run_complete(Run *run, const char *label, const volatile sig_atomic_t *stop) {
+static void test_last(Run *run) {
+    const CurvePoint *last = &run->test.points[run->test.count - 1];
+    const double share = last->error / 100, samples = run->settings.test_samples;
+    run->test_loss = last->loss;
+    run->test_error.value = last->error;
+    run->test_error.error = 100 * sqrt(fmax(0, share * (1 - share)) / samples);
+}
+
+resnet_status run_read(Run *run) {
     char curve[PATH_MAX], metrics[PATH_MAX];
     TRY(run_path(run, "curve.jsonl", curve));
     TRY(run_path(run, "metrics.jsonl", metrics));
-    TRY(folder_make(run->folder));
-    bool finished;
-    TRY(run_recall(run, &finished));
-    Course course = {.run = run, .label = label, .stop = stop, .progress = progress_begin()};
-    if (!finished) {
-        TRY(run_store(run, false));
-        curve_recorder_begin(&course.recorder, curve, run->settings.iterations);
-        resnet_status status = run_train(run, &course);
-        progress_clear(&course.progress);
-        resnet_status recorded = curve_recorder_end(&course.recorder);
-        run->seconds = course.last.seconds;
-        if (status == RESNET_INTERRUPTED) {
-            TRY(run_store(run, false));
-            return failure_say(RESNET_INTERRUPTED,
-                               "stopped at iteration %s of %s of %s, saved in %s; the same command "
-                               "goes on",
-                               figure_whole(course.last.iteration),
-                               figure_whole(course.last.iterations), run->model, run->folder);
-        }
-        TRY(status);
-        TRY(recorded);
-    }
+    run_release(run);
     TRY(curve_read_training(curve, &run->train));
-    TRY(curve_read_tests(metrics, &run->test));
-    if (!finished) {
-        results_average(run);
-        run->test_loss = course.last.test_loss;
-        run->test_top1 = course.last.test_top1;
-        TRY(run_store(run, true));
+    TRY(curve_read_tests(metrics, &run->test, &run->seconds));
+    if (run->train.count == 0 || run->test.count == 0) {
+        return failure_say(RESNET_FAILED,
+                           "%s: has no results, though the run is finished; remove the folder %s "
+                           "to train again",
+                           run->train.count == 0 ? curve : metrics, run->folder);
     }
-    progress_note(&course.progress, "%s: training error %.1f %%, test error %.1f %%, %s%s", label,
-                  100 - run->train_top1, 100 - run->test_top1, figure_seconds(run->seconds),
-                  finished ? " (finished earlier)" : "");
+    training_average(run);
+    test_last(run);
     return RESNET_OK;
 }
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // One training of an experiment, in a folder of its own: finished ones are read back, unfinished
-// ones go on where they stopped.
+// ones go on where they stopped. Results are read from the lines that the training wrote.
 //
-//     DIR/runs/plain20/run.json      settings; and the results once it is finished
-//                     /curve.jsonl   training loss and error within epochs (see curve.h)
-//                     /metrics.jsonl, checkpoint.safetensors, model.safetensors: the trainer's
+//     DIR/runs/plain20/run.json        settings, and whether it is finished
+//                     /curve.jsonl     training loss and error within epochs (see curve.h)
+//                     /metrics.jsonl, gradients.jsonl, checkpoint.safetensors, model.safetensors:
+//                                      the trainer's
 #ifndef PROGRAM_RUNS_H
 #define PROGRAM_RUNS_H
 
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "curve.h"
@@ -18,6 +20,7 @@
 typedef struct RunSettings {
     const char *data; // SPEC
     int samples;      // of its training split
+    int test_samples; // that tests look at
     int64_t iterations;
     int batch;
     double lr;
@@ -25,19 +28,37 @@ typedef struct RunSettings {
     uint64_t seed;
 } RunSettings;
 
+// A figure and its standard error. Over several seeds that is s / sqrt(n). Of one seed it is, of a
+// test error p among n samples, sqrt(p (1 - p) / n), and of a training error s / sqrt(n) over the
+// windows that it averages. The latter two leave out how differently another seed would fare.
+typedef struct Measured {
+    double value, error;
+} Measured;
+
 typedef struct Run {
-    const char *model;
+    const char *model, *shortcut; // NULL shortcut: the model's own
     RunSettings settings;
     char folder[PATH_MAX];
-    int64_t parameters;
-    // Results. Training figures are averages over the last fifth of the iterations, as a single
-    // batch says little; test figures are those of the last evaluation.
-    double train_loss, train_top1, test_loss, test_top1, seconds;
+    bool finished;
+    int64_t begun; // iterations that an earlier call did
+    // Results, errors in percent. The training's is the average over the last fifth of the
+    // iterations, as a single batch says little; the test's is the last evaluation's.
+    Measured train_error, test_error;
+    double train_loss, test_loss, seconds;
     Curve train, test;
 } Run;
 
-// Trains (or reads back) and fills the results. `label` goes before the progress line.
-resnet_status run_complete(Run *run, const char *label, const volatile sig_atomic_t *stop);
+// Checks that what an earlier call left in the folder has the same settings, and whether it is
+// finished.
+resnet_status run_recall(Run *run);
+// Trains what is left. Interrupted, it says so and how to go on.
+resnet_status run_train(Run *run, resnet_train_callback *follow, void *user,
+                        const volatile sig_atomic_t *stop);
+// Fills the results from the files of a finished run.
+resnet_status run_read(Run *run);
 void run_release(Run *run);
+
+// Makes a folder and those above it.
+resnet_status folder_make(const char *path);
 
 #endif

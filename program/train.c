@@ -69,6 +69,7 @@ static const Option options[] = {
     {OPTION_COUNT, "validation", "N", PLACE(validation),
      "hold N training images out and test on them (the paper's 45k/5k: 5000)"},
     {OPTION_COUNT, "train-samples", "N", PLACE(train_samples), "train on N images only"},
+    {OPTION_COUNT, "test-samples", "N", PLACE(test_samples), "test on the first N images only"},
     {OPTION_POSITIVE, "test-every", "X", PLACE(test_every), "epochs between tests (default 1)"},
     {OPTION_NUMBER, "save-minutes", "X", PLACE(save_minutes),
      "minutes between checkpoints (default 5); there is one at the end of each epoch, too"},

@@ -95,6 +95,7 @@ static Status check_numbers(const TrainOptions *o) {
                     "at most a million"));
     TRY(check_range("validation", o->validation, o->validation >= 0, "0 or more"));
     TRY(check_range("train-samples", o->train_samples, o->train_samples >= 0, "0 or more"));
+    TRY(check_range("test-samples", o->test_samples, o->test_samples >= 0, "0 or more"));
     TRY(check_range("test-every", o->test_every, o->test_every > 0 && o->test_every <= 1e6,
                     "a number of epochs above 0"));
     TRY(check_range("save-every", (double)o->save_every, o->save_every >= 0, "0 or more"));

@@ -28,6 +28,29 @@ static Status keep_part(Dataset *set, uint64_t seed, int major, uint32_t begin, 
     return status;
 }
 
+// Keeps the first samples of the file.
+static Status keep_first(Dataset *set, uint32_t count) {
+    uint32_t *order = malloc(((size_t)count + 1) * sizeof *order);
+    if (order == NULL) {
+        return status_fail(STATUS_FAILED, "cannot get memory to split %s", set->name);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        order[i] = i;
+    }
+    Status status = dataset_select(set, order, count);
+    free(order);
+    return status;
+}
+
+static Status limit_tests(const TrainOptions *options, Dataset *test) {
+    uint32_t wanted = (uint32_t)options->test_samples;
+    if (wanted > test->count) {
+        return status_fail(STATUS_USAGE, "%u test samples are wanted, but there are %u", wanted,
+                           test->count);
+    }
+    return wanted > 0 ? keep_first(test, wanted) : STATUS_OK;
+}
+
 static Status split(const TrainOptions *options, TrainData *data) {
     uint32_t held_out = (uint32_t)options->validation;
     if (held_out > 0) {
@@ -51,7 +74,7 @@ static Status split(const TrainOptions *options, TrainData *data) {
     if (wanted > 0) {
         TRY(keep_part(data->train, options->seed, SPLIT_SUBSET, 0, wanted));
     }
-    return STATUS_OK;
+    return limit_tests(options, data->test);
 }
 
 static size_t sample_bytes(const Dataset *set) {

@@ -39,6 +39,7 @@ typedef struct TrainOptions {
     int bn_recompute;
     int validation;
     int train_samples;
+    int test_samples;
     double test_every;
     double save_minutes;
     int64_t save_every;

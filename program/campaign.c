@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "campaign.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "failure.h"
+
+// ---- Which experiments --------------------------------------------------------------------------
+
+// Whether the list has a name of that many letters.
+static bool list_has(const char *list, const char *name, size_t length) {
+    while (*list != '\0') {
+        const size_t next = strcspn(list, ",");
+        if (next == length && strncmp(list, name, length) == 0) {
+            return true;
+        }
+        list += next + (list[next] == ',');
+    }
+    return false;
+}
+
+bool campaign_wants(const CampaignOptions *options, const Experiment *experiment) {
+    return options->only == NULL ||
+           list_has(options->only, experiment->name, strlen(experiment->name));
+}
+
+static bool experiment_exists(const char *name, size_t length) {
+    const Experiment *experiment;
+    for (int e = 0; (experiment = experiment_get(e)) != NULL; e++) {
+        if (strlen(experiment->name) == length && strncmp(experiment->name, name, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static resnet_status only_check(const char *only) {
+    for (const char *at = only; at != NULL && *at != '\0';) {
+        const size_t length = strcspn(at, ",");
+        if (!experiment_exists(at, length)) {
+            char names[256];
+            size_t end = 0;
+            for (int e = 0; experiment_get(e) != NULL; e++) {
+                end += (size_t)snprintf(names + end, sizeof names - end, "%s%s", e > 0 ? ", " : "",
+                                        experiment_get(e)->name);
+            }
+            return failure_say(RESNET_USAGE, "--only: '%.*s' is no experiment; there are %s",
+                               (int)length, at, names);
+        }
+        at += length + (at[length] == ',');
+    }
+    return RESNET_OK;
+}
+
+static bool net_wanted(const CampaignOptions *options, const Net *net) {
+    const Experiment *experiment;
+    for (int e = 0; (experiment = experiment_get(e)) != NULL; e++) {
+        for (int i = 0; i < MOST_ENTRIES && experiment->entries[i].net != NULL; i++) {
+            if (campaign_wants(options, experiment) &&
+                strcmp(experiment->entries[i].net, net->key) == 0) {
+                return net->iterations[options->scale] > 0;
+            }
+        }
+    }
+    return false;
+}
+
+// ---- Beginning ----------------------------------------------------------------------------------
+
+resnet_status campaign_path(const CampaignOptions *options, const char *name, char out[PATH_MAX]) {
+    if (snprintf(out, PATH_MAX, "%s/%s", options->out, name) >= PATH_MAX) {
+        return failure_say(RESNET_FAILED, "%s: the path is too long", options->out);
+    }
+    return RESNET_OK;
+}
+
+static resnet_status data_look(Campaign *campaign) {
+    const CampaignOptions *options = campaign->options;
+    resnet_data *data = NULL;
+    TRY(resnet_data_open(options->data, "train", &data));
+    campaign->samples = resnet_data_count(data);
+    campaign->classes = resnet_data_classes(data);
+    resnet_data_shape(data, &campaign->channels, &campaign->height, &campaign->width);
+    resnet_data_free(data);
+    if (campaign->height == 0) {
+        return failure_say(RESNET_USAGE,
+                           "data '%s' are photographs in files, but the experiments train on small "
+                           "images of one size, such as cifar10:DIR",
+                           options->data);
+    }
+    TRY(resnet_data_open(options->data, "test", &data));
+    campaign->test_samples = resnet_data_count(data);
+    resnet_data_free(data);
+    const int limit = scale_facts(options->scale)->test_samples;
+    if (limit > 0 && limit < campaign->test_samples) {
+        campaign->test_samples = limit;
+    }
+    if (campaign->batch > campaign->samples) {
+        return failure_say(RESNET_USAGE,
+                           "data '%s' have %d training images, fewer than a batch of %d; give a "
+                           "smaller --batch",
+                           options->data, campaign->samples, campaign->batch);
+    }
+    return RESNET_OK;
+}
+
+static CostSubject job_subject(const Campaign *campaign, const Net *net) {
+    return (CostSubject){.model = net->model,
+                         .shortcut = net->shortcut,
+                         .channels = campaign->channels,
+                         .height = campaign->height,
+                         .width = campaign->width,
+                         .classes = campaign->classes};
+}
+
+static resnet_status run_prepare(const Campaign *campaign, const Net *net, int seed, Run *run) {
+    const CampaignOptions *options = campaign->options;
+    char suffix[32] = "", name[96];
+    *run =
+        (Run){.model = net->model,
+              .shortcut = net->shortcut,
+              .settings = {.data = options->data,
+                           .samples = campaign->samples,
+                           .test_samples = campaign->test_samples,
+                           .iterations = options->iterations > 0 ? options->iterations
+                                                                 : net->iterations[options->scale],
+                           .batch = campaign->batch,
+                           .lr = campaign->lr,
+                           .threads = options->threads,
+                           .seed = (uint64_t)seed}};
+    if (seed > 1) {
+        snprintf(suffix, sizeof suffix, "-seed%d", seed);
+    }
+    snprintf(name, sizeof name, "runs/%s%s", net->key, suffix);
+    TRY(campaign_path(options, name, run->folder));
+    return run_recall(run);
+}
+
+static resnet_status job_begin(const Campaign *campaign, const Net *net, Job *job) {
+    const int seeds = campaign->options->seeds;
+    const CostSubject subject = job_subject(campaign, net);
+    *job = (Job){.net = net};
+    job->runs = calloc((size_t)seeds, sizeof *job->runs);
+    if (job->runs == NULL) {
+        return failure_say(RESNET_FAILED, "cannot get memory for %d seeds", seeds);
+    }
+    TRY(cost_count(&subject, &job->cost));
+    for (int s = 0; s < seeds; s++) {
+        TRY(run_prepare(campaign, net, s + 1, &job->runs[s]));
+    }
+    return RESNET_OK;
+}
+
+resnet_status campaign_begin(Campaign *campaign, const CampaignOptions *options) {
+    const ScaleFacts *scale = scale_facts(options->scale);
+    *campaign = (Campaign){.options = options,
+                           .lr = options->lr > 0 ? options->lr : scale->lr,
+                           .batch = options->batch > 0 ? options->batch : scale->batch};
+    TRY(only_check(options->only));
+    TRY(data_look(campaign));
+    int nets = 0;
+    while (net_get(nets) != NULL) {
+        nets++;
+    }
+    campaign->jobs = calloc((size_t)nets, sizeof *campaign->jobs);
+    campaign->outcomes = calloc((size_t)nets, sizeof *campaign->outcomes);
+    if (campaign->jobs == NULL || campaign->outcomes == NULL) {
+        return failure_say(RESNET_FAILED, "cannot get memory for %d networks", nets);
+    }
+    for (int n = 0; n < nets; n++) {
+        if (net_wanted(options, net_get(n))) {
+            TRY(job_begin(campaign, net_get(n), &campaign->jobs[campaign->count++]));
+        }
+    }
+    return RESNET_OK;
+}
+
+void campaign_release(Campaign *campaign) {
+    for (int j = 0; j < campaign->count; j++) {
+        Job *job = &campaign->jobs[j];
+        for (int s = 0; s < campaign->options->seeds && job->runs != NULL; s++) {
+            run_release(&job->runs[s]);
+        }
+        signals_release(&job->signals);
+        free(job->runs);
+    }
+    free(campaign->jobs);
+    free(campaign->outcomes);
+    *campaign = (Campaign){0};
+}
+
+// ---- Measuring ----------------------------------------------------------------------------------
+
+static resnet_status job_measure(const Campaign *campaign, Job *job, Outcome *outcome) {
+    const CampaignOptions *options = campaign->options;
+    const CostSubject subject = job_subject(campaign, job->net);
+    char costs[PATH_MAX], gradients[PATH_MAX + 32];
+    TRY(campaign_path(options, "costs.jsonl", costs));
+    for (int s = 0; s < options->seeds; s++) {
+        TRY(run_read(&job->runs[s]));
+    }
+    snprintf(gradients, sizeof gradients, "%s/gradients.jsonl", job->runs[0].folder);
+    signals_release(&job->signals);
+    TRY(signals_read(gradients, &job->signals));
+    TRY(cost_get(costs, &subject, options->threads, options->timed, &job->cost));
+    *outcome = outcome_average(job->net, job->runs, options->seeds);
+    outcome->cost = job->cost;
+    outcome->signals = &job->signals;
+    return RESNET_OK;
+}
+
+resnet_status campaign_measure(Campaign *campaign) {
+    for (int j = 0; j < campaign->count; j++) {
+        TRY(job_measure(campaign, &campaign->jobs[j], &campaign->outcomes[j]));
+    }
+    return RESNET_OK;
+}
