@@ -8,58 +8,13 @@
 
 #include "failure.h"
 
-// ---- Which experiments --------------------------------------------------------------------------
-
-// Whether the list has a name of that many letters.
-static bool list_has(const char *list, const char *name, size_t length) {
-    while (*list != '\0') {
-        const size_t next = strcspn(list, ",");
-        if (next == length && strncmp(list, name, length) == 0) {
-            return true;
-        }
-        list += next + (list[next] == ',');
-    }
-    return false;
-}
-
-bool campaign_wants(const CampaignOptions *options, const Experiment *experiment) {
-    return options->only == NULL ||
-           list_has(options->only, experiment->name, strlen(experiment->name));
-}
-
-static bool experiment_exists(const char *name, size_t length) {
-    const Experiment *experiment;
-    for (int e = 0; (experiment = experiment_get(e)) != NULL; e++) {
-        if (strlen(experiment->name) == length && strncmp(experiment->name, name, length) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static resnet_status only_check(const char *only) {
-    for (const char *at = only; at != NULL && *at != '\0';) {
-        const size_t length = strcspn(at, ",");
-        if (!experiment_exists(at, length)) {
-            char names[256];
-            size_t end = 0;
-            for (int e = 0; experiment_get(e) != NULL; e++) {
-                end += (size_t)snprintf(names + end, sizeof names - end, "%s%s", e > 0 ? ", " : "",
-                                        experiment_get(e)->name);
-            }
-            return failure_say(RESNET_USAGE, "--only: '%.*s' is no experiment; there are %s",
-                               (int)length, at, names);
-        }
-        at += length + (at[length] == ',');
-    }
-    return RESNET_OK;
-}
+// ---- Which networks ----------------------------------------------------------------------------
 
 static bool net_wanted(const CampaignOptions *options, const Net *net) {
     const Experiment *experiment;
     for (int e = 0; (experiment = experiment_get(e)) != NULL; e++) {
         for (int i = 0; i < MOST_ENTRIES && experiment->entries[i].net != NULL; i++) {
-            if (campaign_wants(options, experiment) &&
+            if (experiment_wanted(experiment, options->only) &&
                 strcmp(experiment->entries[i].net, net->key) == 0) {
                 return net->iterations[options->scale] > 0;
             }
@@ -159,8 +114,8 @@ resnet_status campaign_begin(Campaign *campaign, const CampaignOptions *options)
     *campaign = (Campaign){.options = options,
                            .lr = options->lr > 0 ? options->lr : scale->lr,
                            .batch = options->batch > 0 ? options->batch : scale->batch};
-    TRY(only_check(options->only));
     TRY(data_look(campaign));
+    TRY(folder_make(options->out));
     int nets = 0;
     while (net_get(nets) != NULL) {
         nets++;

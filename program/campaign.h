@@ -43,10 +43,8 @@ typedef struct Campaign {
     Outcome *outcomes; // one a job, once measured
 } Campaign;
 
-// Whether --only names the experiment.
-bool campaign_wants(const CampaignOptions *options, const Experiment *experiment);
-// Opens the data, lists the trainings and looks at what earlier calls left; trains nothing. Refuses
-// names in --only that are no experiment. campaign_release() in any case.
+// Opens the data, lists the trainings and looks at what earlier calls left; trains nothing.
+// campaign_release() in any case.
 resnet_status campaign_begin(Campaign *campaign, const CampaignOptions *options);
 // Tells how long it will take, and trains what is not finished.
 resnet_status campaign_train(Campaign *campaign, const volatile sig_atomic_t *stop);

@@ -2,7 +2,10 @@
 #include "experiments.h"
 
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "failure.h"
 #include "judges.h"
 
 #define PAPER "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, "
@@ -116,4 +119,48 @@ static const Experiment experiments[] = {
 const Experiment *experiment_get(int index) {
     const int count = sizeof experiments / sizeof experiments[0];
     return index >= 0 && index < count ? &experiments[index] : NULL;
+}
+
+// Whether the first word of the list is the experiment's name; *length: of that word.
+static bool word_names(const char *list, const Experiment *experiment, size_t *length) {
+    *length = strcspn(list, ",");
+    return strlen(experiment->name) == *length && strncmp(list, experiment->name, *length) == 0;
+}
+
+static const char *word_next(const char *list, size_t length) {
+    return list + length + (list[length] == ',');
+}
+
+bool experiment_wanted(const Experiment *experiment, const char *names) {
+    bool wanted = names == NULL;
+    for (size_t length; !wanted && *names != '\0'; names = word_next(names, length)) {
+        wanted = word_names(names, experiment, &length);
+    }
+    return wanted;
+}
+
+static resnet_status word_refuse(const char *word, size_t length) {
+    char names[256] = "";
+    size_t end = 0;
+    for (int e = 0; experiment_get(e) != NULL && end < sizeof names; e++) {
+        end += (size_t)snprintf(names + end, sizeof names - end, "%s%s", e > 0 ? ", " : "",
+                                experiment_get(e)->name);
+    }
+    return failure_say(RESNET_USAGE, "--only: '%.*s' is no experiment; there are %s", (int)length,
+                       word, names);
+}
+
+resnet_status experiments_check(const char *names) {
+    while (names != NULL && *names != '\0') {
+        size_t length = strcspn(names, ",");
+        bool found = false;
+        for (int e = 0; experiment_get(e) != NULL && !found; e++) {
+            found = word_names(names, experiment_get(e), &length);
+        }
+        if (!found) {
+            return word_refuse(names, length);
+        }
+        names = word_next(names, length);
+    }
+    return RESNET_OK;
 }

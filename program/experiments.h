@@ -36,4 +36,9 @@ typedef struct Experiment {
 // NULL past the table's end.
 const Experiment *experiment_get(int index);
 
+// Whether a list of names, "depth,shortcuts", has the experiment's; NULL has all.
+bool experiment_wanted(const Experiment *experiment, const char *names);
+// RESNET_USAGE with a sentence where the list has a name that is none.
+resnet_status experiments_check(const char *names);
+
 #endif

@@ -90,7 +90,8 @@ static Least least_ratio(const Signals *signals, bool responses) {
         const SignalLine *line = &signals->lines[i];
         const Extent extent = responses ? extent_of(line->responses, line->response_count)
                                         : extent_of(line->gradients, line->gradient_count);
-        const double whole = responses ? extent.most : line->gradients[line->gradient_count - 1];
+        const int last = line->gradient_count - 1;
+        const double whole = responses || last < 0 ? extent.most : line->gradients[last];
         const double ratio = extent.least / whole;
         if (!(ratio >= least.ratio)) {
             least = (Least){ratio, line->iteration};

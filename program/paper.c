@@ -199,7 +199,7 @@ static resnet_status report_make(const Campaign *campaign, Keep *keep, const cha
     Report report = {.command = command, .findings = findings, .facts = facts};
     const Experiment *experiment;
     for (int e = 0; (experiment = experiment_get(e)) != NULL; e++) {
-        if (campaign_wants(campaign->options, experiment)) {
+        if (experiment_wanted(experiment, campaign->options->only)) {
             TRY(finding_make(campaign, experiment, keep, &findings[report.finding_count++]));
         }
     }
@@ -228,6 +228,7 @@ static resnet_status experiments_run(const Arguments *arguments, const char *com
 
 static resnet_status arguments_check(Arguments *arguments) {
     CampaignOptions *asked = &arguments->campaign;
+    TRY(experiments_check(asked->only));
     TRY(options_require(asked->data, "--data SPEC"));
     TRY(options_require(asked->out, "--out DIR"));
     if ((asked->weights == NULL) != (asked->images == NULL)) {

@@ -101,7 +101,7 @@ train /proc/resnet-test
 expect_sentence 1 '/proc/resnet-test*'
 run eval "$checkpoint" --data "$data" --logits "$T/no/such/folder.npy"
 expect_sentence 1 "$T/no/such/folder.npy*"
-run paper --data "$data" --out "$T/text/out"
+run paper --data "$data" --out "$T/text/out" --batch 16
 expect_sentence 1 "$T/text*"
 code=0
 command='resnet models >/dev/full'

@@ -72,7 +72,10 @@ check "--max-drop wants a number from zero up, not '-1'" quantize x --max-drop -
 check "--precision wants one of fp32|int8, not 'int4'" eval x --precision int4
 check "quantize has no option '-p'; \`resnet quantize --help\` lists them" quantize x -p y
 check '--train is in fp32, not in int8' bench resnet20 --train --precision int8
-check "--only wants one of degradation, not 'all'" paper --only all
+check "--only: 'all' is no experiment; there are degradation, gradients, depth, shortcuts, bottleneck, comparison, responses" \
+    paper --only depth,all
+check "--scale wants one of quick|class|full, not 'slow'" paper --scale slow
+check '--weights and --images come together' paper --data a:b --out c --weights d
 check 'x/y.safetensors is a file: --shortcut, --classes and --input are for architectures by name' \
     summary x/y.safetensors --classes 5
 
