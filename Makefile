@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin: CMake does the work. Each target does its own set-up on a fresh Debian 12.
 #   make            the program at build/resnet, and the library
-#   make demo       plain against residual nets, live, with a report   (DATA=cifar10:DIR)
+#   make demo       the paper's experiments, live, with a report        (DATA=cifar10:DIR)
 #   make static     the program without shared libraries, at build/static/resnet, under 2 MB
 #   make test       all tests, with both compilers and the sanitizers
 #   make install    PREFIX=/usr/local DESTDIR=
