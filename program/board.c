@@ -15,8 +15,16 @@
 
 static const double REDRAW_SECONDS = 0.25;
 
+// Whether there is a terminal on which no line of the table wraps.
+static bool table_fits(const Progress *progress) {
+    struct winsize size;
+    const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    return progress->terminal && (!known || size.ws_col >= 80);
+}
+
 resnet_status board_begin(Board *board, int count) {
     *board = (Board){.count = count, .progress = progress_begin(), .shown = -1};
+    board->table = table_fits(&board->progress);
     board->lanes = calloc((size_t)count + 1, sizeof *board->lanes);
     if (board->lanes == NULL) {
         return failure_say(RESNET_FAILED, "cannot get memory for %d trainings", count);
@@ -125,7 +133,7 @@ void board_step(Board *board, int index, const resnet_train_progress *now) {
     lane->train_error = now->iteration > 0 ? 100 - now->train_top1 : NAN;
     lane->test_error = 100 - now->test_top1;
     lane->seconds = now->eta_seconds > 0 ? now->eta_seconds : lane->seconds;
-    if (!board->progress.terminal) {
+    if (!board->table) {
         char label[96];
         snprintf(label, sizeof label, "[%d/%d] %s", index + 1, board->count, lane->name);
         progress_training(&board->progress, label, now);
@@ -137,7 +145,7 @@ void board_step(Board *board, int index, const resnet_train_progress *now) {
 
 void board_done(Board *board, int index) {
     const Lane *lane = &board->lanes[index];
-    if (board->progress.terminal) {
+    if (board->table) {
         board_draw(board);
         board->shown = measure_clock();
         return;

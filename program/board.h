@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a list of trainings is, on stderr: on a terminal a table redrawn in place, elsewhere a
-// plain line every few seconds and one for each training that ends.
+// How far a list of trainings is, on stderr: on a terminal of 80 columns a table redrawn in
+// place, elsewhere the line of progress.h and one for each training that ends.
 #ifndef PROGRAM_BOARD_H
 #define PROGRAM_BOARD_H
 
@@ -22,6 +22,7 @@ typedef struct Lane {
 typedef struct Board {
     Lane *lanes;
     int count;
+    bool table;                 // a terminal that is wide enough for it
     int drawn;                  // lines of the table that stand on the terminal
     double shown;               // when it was drawn last
     double (*left)(void *user); // seconds that all of it will take still; NaN: not known

@@ -154,7 +154,7 @@ static void course_follow(void *user, const resnet_train_progress *now) {
         }
         break;
     case RESNET_TRAIN_NOTE:
-        if (!course->board.progress.terminal) {
+        if (!course->board.table) {
             board_note(&course->board, "%s: %s", name, now->note);
         }
         break;
