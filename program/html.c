@@ -40,37 +40,49 @@ static const char page_style[] =
     "th:first-child,td:first-child{padding-left:0}th:last-child,td:last-child{padding-right:0}\n"
     "dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.3rem 1rem;margin:0}\n"
     "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}"
-    "code{font-size:.85em;overflow-wrap:anywhere}\n"
+    "code{font-size:.85em;overflow-wrap:anywhere}.command "
+    "span{display:inline-block;max-width:100%}\n"
     ".runs{padding-left:1.2rem;font-size:.9rem}.runs li{margin:.4rem 0}\n"
     ".blocks{display:flex;flex-wrap:wrap;gap:1rem 2rem;align-items:flex-start}"
     ".blocks svg{max-width:100%;height:auto}\n"
     "svg.chart{display:block;width:100%;height:auto}svg.narrow{display:none}\n"
     "@media (max-width:40rem){svg.wide{display:none}svg.narrow{display:block}"
-    "body{padding:1rem .75rem}th,td{padding:.3rem .25rem;font-size:.75rem}"
-    "th{white-space:normal}h1{font-size:1.4rem}h2{font-size:1.2rem}"
+    "body{padding:1rem .75rem}th,td{padding:.3rem .25rem;font-size:.75rem;white-space:normal}"
+    "td:first-child{white-space:nowrap}"
+    "h1{font-size:1.4rem}h2{font-size:1.2rem}"
     "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}\n"
     "@media print{body{max-width:none;padding:0;font-size:10.5pt}h2,h3{break-after:avoid}"
     "figure,blockquote,.verdict,tr,.runs li{break-inside:avoid}.scroll{overflow:visible}"
     ".blocks{flex-wrap:nowrap}.blocks svg{flex:0 1 auto;min-width:0}"
     "svg.net{max-width:100%;max-height:82vh}th,td{padding:.2rem .4rem}}\n";
 
+static void character_write(FILE *file, char character) {
+    switch (character) {
+    case '&':
+        fputs("&amp;", file);
+        break;
+    case '<':
+        fputs("&lt;", file);
+        break;
+    case '>':
+        fputs("&gt;", file);
+        break;
+    case '"':
+        fputs("&quot;", file);
+        break;
+    default:
+        fputc(character, file);
+    }
+}
+
+// Figures are kept with their % and with what follows a ±.
 void html_escape(FILE *file, const char *text) {
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '&':
-            fputs("&amp;", file);
-            break;
-        case '<':
-            fputs("&lt;", file);
-            break;
-        case '>':
-            fputs("&gt;", file);
-            break;
-        case '"':
-            fputs("&quot;", file);
-            break;
-        default:
-            fputc(*text, file);
+    for (const char *start = text; *text != '\0'; text++) {
+        const bool after = text - start >= 2 && strncmp(text - 2, "±", 2) == 0;
+        if (*text == ' ' && (text[1] == '%' || after)) {
+            fputs("&#160;", file);
+        } else {
+            character_write(file, *text);
         }
     }
 }
@@ -127,6 +139,18 @@ void page_element(Page *page, const char *tag, const char *text) {
     fprintf(page->file, "<%s>", tag);
     html_escape(page->file, text);
     fprintf(page->file, "</%s>\n", tag);
+}
+
+void page_command(Page *page, const char *command) {
+    fprintf(page->file, "<code class=\"command\"><span>");
+    for (; *command != '\0'; command++) {
+        if (*command == ' ') {
+            fputs("</span> <span>", page->file);
+        } else {
+            character_write(page->file, *command);
+        }
+    }
+    fprintf(page->file, "</span></code>");
 }
 
 void page_pair(Page *page, const char *term, const char *text) {

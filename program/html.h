@@ -28,6 +28,8 @@ void page_abandon(Page *page);
 
 // <TAG>text</TAG>, the text escaped.
 void page_element(Page *page, const char *tag, const char *text);
+// <code>, whose lines break between words and not at their hyphens.
+void page_command(Page *page, const char *command);
 // A table that scrolls by itself where it is too wide.
 void page_table(Page *page, const Table *table);
 // A term and what it means; belongs between "<dl>" and "</dl>".
@@ -37,7 +39,7 @@ void page_pair(Page *page, const char *term, const char *text);
 // files of their own, whose background has the class "paper".
 extern const char page_colours[];
 
-// Text with &, <, > and quotes escaped; also for SVG.
+// Text with &, <, > and quotes escaped, and figures kept in one line; also for SVG.
 void html_escape(FILE *file, const char *text);
 
 #endif

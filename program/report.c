@@ -99,10 +99,10 @@ static void runs_section(const Report *report, const Finding *finding, Page *pag
         fprintf(page->file, "</strong>, seed %llu, %s, in <code>", (unsigned long long)run->seed,
                 figure_seconds(run->seconds));
         html_escape(page->file, run->folder);
-        fprintf(page->file, "</code><br><code>");
-        html_escape(page->file, run->command);
+        fprintf(page->file, "</code><br>");
+        page_command(page, run->command);
         fprintf(page->file,
-                "</code><br><span class=\"soft\">weights <code>sha256:%s</code></span>"
+                "<br><span class=\"soft\">weights <code>sha256:%s</code></span>"
                 "</li>\n",
                 run->weights);
     }
@@ -145,9 +145,9 @@ static resnet_status networks_write(Page *page) {
 static void facts_write(const Report *report, Page *page) {
     fprintf(page->file, "<section id=\"again\">\n");
     page_element(page, "h2", "How to get the same again");
-    fprintf(page->file, "<dl>\n<dt>command</dt><dd><code>");
-    html_escape(page->file, report->command);
-    fprintf(page->file, "</code></dd>\n");
+    fprintf(page->file, "<dl>\n<dt>command</dt><dd>");
+    page_command(page, report->command);
+    fprintf(page->file, "</dd>\n");
     if (report->machine != NULL) {
         page_pair(page, "machine", report->machine);
     }

@@ -42,11 +42,41 @@ grep -qE 'expected|about [0-9.]+ (s|min).* to go' "$T/err" || fail 'expected an 
 page=$T/one/report.html
 head -n 1 "$page" | grep -q '^<!doctype html>$' || fail 'the page has no beginning'
 tail -n 1 "$page" | grep -q '^</html>$' || fail 'the page has no end'
-for word in plain-20 bottleneck-29 'resnet paper --data' prefers-color-scheme; do
+for word in plain-20 bottleneck-29 '<span>paper</span> <span>--data</span>' prefers-color-scheme; do
     grep -qF -- "$word" "$page" || fail "the page does not show $word"
 done
 if grep -qE '<script|<link|src=|url\(|[ >-](nan|inf)[ <]' "$page"; then
     fail 'the page needs something else, or shows what is no number'
+fi
+
+# Each run with the SHA-256 of its weights and the command that makes the same weights again.
+for key in plain20 resnet20-B; do
+    grep -qF "sha256:$(hash_of "$T/one/runs/$key/model.safetensors")<" "$page" ||
+        fail "the page does not show the hash of $key"
+    choice=${key/-B/ --shortcut B}
+    again=$(grep -o "resnet train --model $choice --data [^\`]*" "$T/one/report.md" | head -n 1)
+    [ -n "$again" ] || fail "no command for $key"
+    # shellcheck disable=SC2086 # words of the command
+    run ${again#resnet } --out "$T/again-$key"
+    [ "$code" = 0 ] || fail 'the command of the report does not run'
+    cmp -s "$T/again-$key/model.safetensors" "$T/one/runs/$key/model.safetensors" ||
+        fail "the command of the report gives other weights for $key"
+done
+command='report.html'
+
+# The same as text, with pictures beside it.
+text=$T/one/report.md
+grep -q '^# Deep residual learning' "$text" || fail 'report.md has no title'
+grep -q '^| plain-20 | 20 | 269,722 |' "$text" || fail 'report.md has no table'
+pictures=$(grep -oE '\(figures/[a-z-]+\.svg\)' "$text" | tr -d '()')
+[ "$(wc -w <<<"$pictures")" -ge 15 ] || fail "expected fifteen pictures: $pictures"
+for picture in $pictures; do
+    grep -q '^<svg xmlns' "$T/one/$picture" || fail "$picture is no picture"
+    grep -q prefers-color-scheme "$T/one/$picture" || fail "$picture has no dark colours"
+done
+[ "$(stat -c %s "$page")" -lt 2000000 ] || fail 'the page is above 2 MB'
+if command -v tidy >/dev/null; then
+    tidy -quiet -errors "$page" >"$T/out" 2>"$T/err" || fail 'the page is not valid HTML'
 fi
 
 # Repeated, nothing is trained again; asked for something else, nothing is mixed or lost.
