@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Labels at curves' ends are moved apart so that none covers another; labels of points go where
-// there is room. The tones stay apart for eyes that see two colours only: in each pair by
-// lightness, between pairs by hue (blue against orange), the last pair by both.
+// there is room. The tones stay apart for eyes that see two colours only: families by hue (blue
+// against orange), curves of a family by lightness.
 #include "chart.h"
 
 #include <math.h>
@@ -26,9 +26,10 @@ enum {
 
 const char chart_style[] =
     ":root{--s0:#d97a06;--s1:#9a2a0c;--s2:#1f9bd1;--s3:#1a3fa3;--s4:#3f9e78;--s5:#0a4a3c;"
-    "--s6:#8b2be2;--s7:#241033}\n"
+    "--s6:#8b2be2;--s7:#241033;--s8:#b8500a;--s9:#541402;--s10:#1b6fc0;--s11:#0b1a50}\n"
     "@media (prefers-color-scheme:dark){:root{--s0:#ffb454;--s1:#e0603f;--s2:#7fd4ff;--s3:#4f7df0;"
-    "--s4:#9be8c0;--s5:#2fa37a;--s6:#b06ab3;--s7:#f4f06a}}\n"
+    "--s4:#9be8c0;--s5:#2fa37a;--s6:#b06ab3;--s7:#f4f06a;--s8:#f28a52;--s9:#b0403a;--s10:#62a8f5;--"
+    "s11:#6156d2}}\n"
     ".chart text{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;"
     "fill:var(--ink)}\n"
     ".chart .tick{fill:var(--soft)}.chart .grid{stroke:var(--line)}\n"
@@ -38,7 +39,15 @@ const char chart_style[] =
     ".chart .name{paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}\n"
     ".s-1{stroke:var(--soft)}.s0{stroke:var(--s0)}.s1{stroke:var(--s1)}.s2{stroke:var(--s2)}"
     ".s3{stroke:var(--s3)}.s4{stroke:var(--s4)}.s5{stroke:var(--s5)}.s6{stroke:var(--s6)}"
-    ".s7{stroke:var(--s7)}\n";
+    ".s7{stroke:var(--s7)}.s8{stroke:var(--s8)}.s9{stroke:var(--s9)}.s10{stroke:var(--s10)}"
+    ".s11{stroke:var(--s11)}\n";
+
+int chart_tone(ChartFamily family, int index) {
+    static const int warm[] = {0, 8, 1, 9}, cool[] = {2, 10, 3, 11, 7}, other[] = {4, 6, 5, 7};
+    return family == CHART_WARM   ? warm[index % 4]
+           : family == CHART_COOL ? cool[index % 5]
+                                  : other[index % 4];
+}
 
 typedef struct Frame {
     const Chart *chart;

@@ -12,7 +12,7 @@
 
 typedef struct ChartSeries {
     const char *label; // at the end of the curve, or beside its points; NULL: none
-    int tone;          // colour: 0 … 7, in pairs of a lighter and a stronger tone of one hue
+    int tone;          // colour; see chart_tone()
     bool strong;       // a thicker line
     bool dashed;       // dashed, with a ring at each point
     const double *x, *y;
@@ -28,6 +28,16 @@ typedef struct Chart {
     const ChartSeries *series;
     int series_count;
 } Chart;
+
+// Curves of one family have one hue, from light to dark.
+typedef enum ChartFamily {
+    CHART_WARM, // plain nets
+    CHART_COOL, // residual nets
+    CHART_OTHER // neighbours: each a hue of its own
+} ChartFamily;
+
+// The tone of the family's curve number `index`; they come again after the last.
+int chart_tone(ChartFamily family, int index);
 
 // Writes two drawings of the same chart, of which the page's style shows one: for screens and for
 // phones, because text in one that shrinks could not be read. The page has chart_style in its

@@ -198,6 +198,22 @@ static void points_have_labels(void **state) {
     free(text);
 }
 
+// Each tone has its colour in both schemes, and its class.
+static void tones(void **state) {
+    (void)state;
+    for (int family = CHART_WARM; family <= CHART_OTHER; family++) {
+        for (int i = 0; i < 4; i++) {
+            char colour[16], class_name[48];
+            const int tone = chart_tone(family, i);
+            snprintf(colour, sizeof colour, "--s%d:#", tone);
+            snprintf(class_name, sizeof class_name, ".s%d{stroke:var(--s%d)}", tone, tone);
+            assert_int_equal(count_of(chart_style, colour), 2);
+            assert_int_equal(count_of(chart_style, class_name), 1);
+            assert_true(i == 0 || tone != chart_tone(family, i - 1));
+        }
+    }
+}
+
 static void files(void **state) {
     (void)state;
     static const double x[] = {1, 2}, y[] = {3, 4};
@@ -228,6 +244,7 @@ int main(void) {
         cmocka_unit_test(labels_are_apart),
         cmocka_unit_test(what_is_no_number_is_left_out),
         cmocka_unit_test(points_have_labels),
+        cmocka_unit_test(tones),
         cmocka_unit_test(files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
