@@ -124,8 +124,10 @@ static const char *column_input(const NetColumn *column) {
 
 // ---- Where everything goes ----------------------------------------------------------------------
 
-static int section_find(const Plan *plan, const resnet_layer *layer) {
-    for (int i = 0; i < plan->section_count; i++) {
+// The first section of the layer's size from `from` on; -1: none. Sizes may come again, as in a VGG
+// whose last pooling widens small images.
+static int section_find(const Plan *plan, const resnet_layer *layer, int from) {
+    for (int i = from; i < plan->section_count; i++) {
         if (plan->sections[i].rows == layer->height && plan->sections[i].columns == layer->width) {
             return i;
         }
@@ -133,29 +135,40 @@ static int section_find(const Plan *plan, const resnet_layer *layer) {
     return -1;
 }
 
-static int compare_sections(const void *a, const void *b) {
-    const Section *x = a, *y = b;
-    return y->rows * y->columns - x->rows * x->columns;
+// Which section an item belongs to; `previous`: that of the item before it in its column.
+static int section_of(const Plan *plan, const Item *item, int previous) {
+    const int section = plan_of_parts(plan) ? 0 : section_find(plan, item->layer, previous);
+    return section >= 0 ? section : previous;
 }
 
-// The sizes of all columns, the largest first; of parts there is but one section.
+// Makes a section behind `previous`, and behind those that follow with larger outputs.
+static int section_insert(Plan *plan, const resnet_layer *layer, int previous) {
+    int at = previous + 1;
+    while (at < plan->section_count &&
+           plan->sections[at].rows * plan->sections[at].columns > layer->height * layer->width) {
+        at++;
+    }
+    memmove(&plan->sections[at + 1], &plan->sections[at],
+            (size_t)(plan->section_count - at) * sizeof *plan->sections);
+    plan->sections[at] = (Section){.rows = layer->height, .columns = layer->width};
+    plan->section_count++;
+    return at;
+}
+
+// The sizes of all columns, each column's in its order; of parts there is but one section.
 static void sections_find(Plan *plan) {
     for (int c = 0; c < plan->drawing->count; c++) {
+        int previous = -1;
         const Item *item = plan->columns[c].outline.first;
         for (; item != NULL && plan->section_count < MOST_SECTIONS; item = item->next) {
-            if (section_find(plan, item->layer) < 0 &&
-                (!plan_of_parts(plan) || plan->section_count == 0)) {
-                plan->sections[plan->section_count++] =
-                    (Section){.rows = item->layer->height, .columns = item->layer->width};
+            const int found = section_find(plan, item->layer, previous < 0 ? 0 : previous);
+            if (found >= 0) {
+                previous = found;
+            } else if (!plan_of_parts(plan) || plan->section_count == 0) {
+                previous = section_insert(plan, item->layer, previous);
             }
         }
     }
-    qsort(plan->sections, (size_t)plan->section_count, sizeof *plan->sections, compare_sections);
-}
-
-static int section_of(const Plan *plan, const Item *item) {
-    int section = section_find(plan, item->layer);
-    return section >= 0 ? section : plan->section_count - 1;
 }
 
 static void columns_measure(Plan *plan) {
@@ -184,9 +197,11 @@ static void sections_measure(Plan *plan) {
         double most = 0;
         for (int c = 0; c < plan->drawing->count; c++) {
             double height = 0;
+            int section = 0;
             const NetColumn *column = &plan->columns[c];
             for (const Item *item = column->outline.first; item != NULL; item = item->next) {
-                if (section_of(plan, item) == s) {
+                section = section_of(plan, item, section);
+                if (section == s) {
                     height += item_extent(&plan->canvas, item, column->width).height;
                 }
             }
@@ -213,13 +228,15 @@ static void column_draw(Plan *plan, const NetColumn *column) {
     if (plan_of_parts(plan)) {
         canvas_text(canvas, "", middle, y - 6, "middle", column_input(column));
     }
+    int index = 0;
     for (const Item *item = column->outline.first; item != NULL; item = item->next) {
-        Section *section = &plan->sections[section_of(plan, item)];
+        index = section_of(plan, item, index);
+        Section *section = &plan->sections[index];
         if (y < section->top) {
             canvas_line(canvas, middle, y, middle, section->top);
             y = section->top;
         }
-        canvas->tone = (int)(section - plan->sections) % TONES;
+        canvas->tone = index % TONES;
         canvas->rows = section->rows;
         canvas->columns = section->columns;
         canvas->placed = &section->label;

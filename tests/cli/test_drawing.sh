@@ -114,6 +114,16 @@ expect_count 1 '>1×1 conv, 128, /2</text>'
 # Images that are not square, and weights from a file.
 draw resnet20 --input 3x64x48
 expect_count 1 '>output: 16×12</text>'
+# Small ones, which VGG's last pooling widens again: the last box stands above the legend.
+draw vgg16_bn --input 3x64x96
+expect_count 1 '>output: 2×3</text>'
+expect_count 1 '>output size: 7</text>'
+height_of() { grep -oE "y=\"[0-9]+[^>]*>$1</text>" "$T/net.svg" | tail -n 1 | tr -dc '0-9.\n' | cut -d. -f1; }
+[ "$(height_of 'fc 1000')" -lt "$(height_of dropout)" ] || fail 'the net runs into the legend'
+draw alexnet resnet18
+for size in 112 56 55 28 27 14 13 7 6 1; do
+    expect_count 1 ">output size: $size</text>"
+done
 make_cifar "$T/data" 1
 run train --model resnet20 --data "cifar10:$T/data" --iterations 1 --batch 2 --out "$T/run"
 [ "$code" = 0 ] || fail 'expected exit code 0'
