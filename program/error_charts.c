@@ -38,8 +38,8 @@ void draft_error_curves(Draft *draft) {
             ChartSeries *train = &series[count++], *test = &series[count++];
             series_points(draft->keep, &job->runs[s].train, train);
             series_points(draft->keep, &job->runs[s].test, test);
-            train->tone = test->tone = i % 8;
-            train->strong = test->strong = i % 2 == 1;
+            train->tone = test->tone = draft_tone(draft, i, &train->strong);
+            test->strong = train->strong;
             train->label = s == 0 ? job->net->title : NULL;
             test->dashed = true;
         }
@@ -73,10 +73,10 @@ void draft_error_costs(Draft *draft) {
         points[2 * i] = (double)draft->outcomes[i]->cost.macs / 1e6;
         points[2 * i + 1] = draft->outcomes[i]->test.value;
         series[i] = (ChartSeries){.label = draft->outcomes[i]->net->title,
-                                  .tone = i % 8,
                                   .x = &points[2 * i],
                                   .y = &points[2 * i + 1],
                                   .count = 1};
+        series[i].tone = draft_tone(draft, i, &series[i].strong);
     }
     draft_chart(draft,
                 (ReportChart){.name = keep_text(draft->keep, "%s-costs", draft->experiment->name),

@@ -170,7 +170,6 @@ static const char *iterations_text(const Campaign *campaign, Keep *keep) {
 static int facts_fill(const Campaign *campaign, Keep *keep, ReportFact *facts) {
     const CampaignOptions *asked = campaign->options;
     const ScaleFacts *scale = scale_facts(asked->scale);
-    const int threads = asked->threads > 0 ? asked->threads : resnet_cpu_count();
     int count = 0;
     facts[count++] = (ReportFact){
         "data", keep_text(keep, "%s: %s training images; tests look at %s", asked->data,
@@ -185,11 +184,14 @@ static int facts_fill(const Campaign *campaign, Keep *keep, ReportFact *facts) {
     facts[count++] = asked->seeds > 1
                          ? (ReportFact){"seeds", keep_text(keep, "1 to %d", asked->seeds)}
                          : (ReportFact){"seed", "1"};
-    facts[count++] = (ReportFact){
-        "machine", keep_text(keep, "%s, %s, %d thread%s (any number gives the same bits)",
-                             resnet_cpu_name(), resnet_isa(), threads, threads == 1 ? "" : "s")};
     facts[count++] = (ReportFact){"program", keep_text(keep, "resnet %s", resnet_version())};
     return count;
+}
+
+static const char *machine_text(const Campaign *campaign, Keep *keep) {
+    const int asked = campaign->options->threads, threads = asked > 0 ? asked : resnet_cpu_count();
+    return keep_text(keep, "%s, %s, %d thread%s (any number gives the same bits)",
+                     resnet_cpu_name(), resnet_isa(), threads, threads == 1 ? "" : "s");
 }
 
 static resnet_status report_make(const Campaign *campaign, Keep *keep, const char *command,
@@ -204,6 +206,7 @@ static resnet_status report_make(const Campaign *campaign, Keep *keep, const cha
         }
     }
     report.fact_count = facts_fill(campaign, keep, facts);
+    report.machine = machine_text(campaign, keep);
     TRY(keep_check(keep));
     return report_tell(&report, campaign, json);
 }

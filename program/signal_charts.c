@@ -48,8 +48,8 @@ static void chart_layers(Draft *draft, const char *name, const Chart *chart, Lay
         if (line != NULL) {
             series[count] = series_layers(draft->keep, line, figure);
             series[count].label = draft->outcomes[i]->net->title;
-            series[count].tone = i % 8;
-            series[count++].strong = i % 2 == 1;
+            series[count].tone = draft_tone(draft, i, &series[count].strong);
+            count++;
         }
     }
     ReportChart out = {.name = name, .chart = *chart, .caption = caption};
