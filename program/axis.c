@@ -43,13 +43,27 @@ static void linear_ticks(Axis *axis, double first, double last, int most_ticks, 
     }
 }
 
+// The logarithm of the tick at or below (`up`: at or above) a logarithm; `count` ticks a decade, at
+// 1, or at 1, 2 and 5.
+static double log_step(double at, int count, bool up) {
+    const double decade = floor(at + SLACK), rest = at - decade;
+    const double steps[] = {log10(2), log10(5)};
+    double found = up ? rest > SLACK : 0;
+    for (int i = 0; i < 2 && count == 3; i++) {
+        if (up ? steps[i] >= rest - SLACK && steps[i] < found : steps[i] <= rest + SLACK) {
+            found = steps[i];
+        }
+    }
+    return decade + found;
+}
+
 static void log_ticks(Axis *axis, int most_ticks, bool whole) {
     static const double steps[] = {1, 2, 5};
     const double decades = axis->last - axis->first;
     const int count = 3 * decades <= most_ticks + 2 ? 3 : 1;
     if (whole) {
-        axis->first = floor(axis->first + SLACK);
-        axis->last = ceil(axis->last - SLACK);
+        axis->first = log_step(axis->first, count, false);
+        axis->last = log_step(axis->last, count, true);
     }
     const double every = count == 3 ? 1 : ceil(decades / most_ticks);
     for (double power = floor(axis->first); power <= ceil(axis->last); power += every) {

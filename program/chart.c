@@ -15,7 +15,6 @@
 
 enum {
     MOST_LABELS = 24,
-    TEXT = 7,
     LINE = 17,
     ROW = 22,
     SWATCH = 38,
@@ -23,6 +22,8 @@ enum {
     POINT_GAP = 11,
     POINT_REACH = 6
 };
+
+static const double TEXT = 7.7; // width of a character, generously
 
 const char chart_style[] =
     ":root{--s0:#d97a06;--s1:#9a2a0c;--s2:#1f9bd1;--s3:#1a3fa3;--s4:#3f9e78;--s5:#0a4a3c;"
@@ -54,6 +55,7 @@ typedef struct Frame {
     FILE *file;
     double width, height;
     Axis x, y;
+    bool end_labels; // there is room for them
 } Frame;
 
 typedef struct Label {
@@ -326,6 +328,8 @@ static void frame_measure(Frame *frame, int most_ticks, double plot) {
         const char *label = chart->series[s].label;
         right = fmax(right, label != NULL ? LABEL_GAP + text_width(label) : 0);
     }
+    frame->end_labels = right > 0 && right < 0.3 * frame->width; // else the legend alone names them
+    right = frame->end_labels ? right : 0;
     const double top = legend_write(frame, false) + 26;
     frame->x.start = left + 16;
     frame->x.length = frame->width - frame->x.start - fmax(right, 16) - 4;
@@ -356,7 +360,7 @@ static void chart_draw(const Chart *chart, const char *screen, double width, dou
     }
     if (chart->points) {
         point_labels_write(&frame);
-    } else {
+    } else if (frame.end_labels) {
         end_labels_write(&frame);
     }
     fprintf(file, "</svg>\n");

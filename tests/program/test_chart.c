@@ -53,6 +53,12 @@ static void logarithmic_axes(void **state) {
     expect_ticks(&axis, "0.05 0.1 0.2 0.5 1 2 5 10 20");
     axis = axis_make(true, 1e-6, 1e3, 8, true);
     expect_ticks(&axis, "1e-06 0.0001 0.01 1 100");
+    axis = axis_make(true, 0.976, 6.9, 8, true);
+    expect_ticks(&axis, "0.5 1 2 5 10");
+    axis = axis_make(true, 0.2, 50, 8, true);
+    expect_ticks(&axis, "0.2 0.5 1 2 5 10 20 50");
+    axis = axis_make(true, 0.01, 1, 8, true);
+    expect_ticks(&axis, "0.01 0.02 0.05 0.1 0.2 0.5 1");
     axis = axis_make(true, 3, 4.5, 8, false); // no power of ten is near
     expect_ticks(&axis, "3 3.2 3.4 3.6 3.8 4 4.2 4.4");
     axis.start = 100;
@@ -175,6 +181,19 @@ static void what_is_no_number_is_left_out(void **state) {
     free(text);
 }
 
+// Names that would leave a narrow chart no room for its curves stand in the legend alone.
+static void long_labels(void **state) {
+    (void)state;
+    static const double x[] = {1, 2}, y[] = {3, 4};
+    const ChartSeries series = {.label = "a rather long name", .x = x, .y = y, .count = 2};
+    const Chart chart = {
+        .title = "t", .x_title = "x", .y_title = "y", .series = &series, .series_count = 1};
+    char *text = chart_text(&chart);
+    assert_int_equal(count_of(text, ">a rather long name<"), 2 + 1);
+    assert_int_equal(count_of(text, "leader"), 1);
+    free(text);
+}
+
 static void points_have_labels(void **state) {
     (void)state;
     static const double x[] = {1.8e9, 3.6e9, 4.1e9}, y[] = {27.9, 25.0, 22.9};
@@ -243,6 +262,7 @@ int main(void) {
         cmocka_unit_test(spots_are_apart),
         cmocka_unit_test(labels_are_apart),
         cmocka_unit_test(what_is_no_number_is_left_out),
+        cmocka_unit_test(long_labels),
         cmocka_unit_test(points_have_labels),
         cmocka_unit_test(tones),
         cmocka_unit_test(files),
