@@ -79,8 +79,8 @@ static void chart_gradient_course(Draft *draft) {
             least[l] = extent.least;
             most[l] = extent.most;
         }
-        const ChartSeries base = {
-            .tone = i % 8, .strong = i % 2 == 1, .x = x, .count = signals->count};
+        ChartSeries base = {.x = x, .count = signals->count};
+        base.tone = draft_tone(draft, i, &base.strong);
         series[count] = base;
         series[count].label = draft->outcomes[i]->net->title;
         series[count++].y = most;
