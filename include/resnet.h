@@ -384,10 +384,12 @@ typedef struct resnet_train_options {
     double lr;                                      // < 0: the recipe's
     double momentum, weight_decay, label_smoothing; // < 0: the recipe's
     int nesterov;                                   // -1: the recipe's
-    int decay_norm_bias;     // weight decay also for norm parameters and biases; -1: the recipe's
-    const char *schedule;    // "step", "cosine", "one-cycle", "constant"; NULL: the recipe's
-    double warmup_epochs;    // < 0: the recipe's
-    const char *augment;     // "standard" (pad 4, crop, flip), "crop", "none"; NULL: the recipe's
+    int decay_norm_bias;  // weight decay also for norm parameters and biases; -1: the recipe's
+    const char *schedule; // "step", "cosine", "one-cycle", "constant"; NULL: the recipe's
+    double warmup_epochs; // < 0: the recipe's
+    // "standard" (pad 4, crop, flip at random), "alternating" (flip in every second epoch), "crop",
+    // "none"; NULL: the recipe's
+    const char *augment;
     const char *normalize;   // "channel", "pixel" (per-pixel mean); NULL: the recipe's
     const float *mean, *std; // 3 each: instead of the data's own channel statistics; NULL: none
     int bn_recompute;  // 1: average batch statistics plainly over the training data at the end

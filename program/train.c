@@ -54,8 +54,9 @@ static const Option options[] = {
     {OPTION_YES_NO, "decay-norm-bias", "yes|no", PLACE(decay_norm_bias),
      "weight decay for norms and biases too, as in the paper"},
     {OPTION_NUMBER, "label-smoothing", "X", PLACE(label_smoothing), "0.1: targets of 0.9"},
-    {OPTION_CHOICE, "augment", "standard|crop|none", PLACE(augment),
-     "standard: pad by 4, crop at random, flip half of the images"},
+    {OPTION_CHOICE, "augment", "standard|alternating|crop|none", PLACE(augment),
+     "standard: pad by 4, crop at random, flip at random; alternating: flip each image in every "
+     "second epoch"},
     {OPTION_CHOICE, "normalize", "channel|pixel", PLACE(normalize),
      "mean and deviation of each channel, or the paper's mean of each pixel"},
     {OPTION_CHANNELS, "mean", "R,G,B", offsetof(Arguments, mean),

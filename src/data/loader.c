@@ -167,7 +167,7 @@ static Status check_photographs(const Preprocess *preprocess, const LoaderOption
                            "photographs have 1 or 3 channels, but %d are expected of them",
                            preprocess->channels);
     }
-    if (options->augment.pad > 0 || options->augment.flip) {
+    if (options->augment.pad > 0 || options->augment.flip != FLIP_NONE) {
         return status_fail(STATUS_USAGE, "photographs are read as they are, without augmentation");
     }
     return STATUS_OK;

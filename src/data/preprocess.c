@@ -109,8 +109,10 @@ void preprocess_sample(const Preprocess *preprocess, const Augment *augment, uin
         dy = (int)(draw / places) - augment->pad;
         dx = (int)(draw % places) - augment->pad;
     }
-    if (augment != NULL && augment->flip) {
+    if (augment != NULL && augment->flip == FLIP_RANDOM) {
         flip = random_bits(seed, RANDOM_FLIP, epoch, sample) >> 63 != 0;
+    } else if (augment != NULL && augment->flip == FLIP_ALTERNATING) {
+        flip = (random_bits(seed, RANDOM_FLIP, 0, sample) >> 63 ^ (epoch & 1)) != 0;
     }
 
     Tables tables;

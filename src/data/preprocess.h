@@ -31,10 +31,18 @@ typedef struct Preprocess {
 // what its GoogLeNet makes of its input). STATUS_USAGE with a list for an unknown name.
 Status preprocess_preset(const char *name, int channels, int height, int width, Preprocess *out);
 
-// Pad by `pad` zero pixels (after normalisation zero: the mean), random crop back, random flip.
+// Which images are mirrored left-right.
+typedef enum Flip {
+    FLIP_NONE,
+    FLIP_RANDOM,     // each with probability 1/2 in each epoch
+    FLIP_ALTERNATING // each in every second epoch, so that two epochs show both forms of all of
+                     // them; drawn is which half begins (Jordan, arXiv 2404.00498, section 3.6)
+} Flip;
+
+// Pad by `pad` zero pixels (after normalisation zero: the mean), random crop back, then flip.
 typedef struct Augment {
-    int pad;   // 4 (paper §4.2); 0: none
-    bool flip; // left-right, probability 1/2
+    int pad; // 4 (paper §4.2); 0: none
+    Flip flip;
 } Augment;
 
 // Writes one sample [height][width][channels] from RGB or grey pixels. `augment` NULL: as it is.

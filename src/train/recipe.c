@@ -18,6 +18,7 @@ typedef struct RecipeRow {
     MomentumForm form;
     bool decay_norm_bias;
     ScheduleKind schedule;
+    Flip flip;
     bool pixel_mean;
     bool careful_start; // of very deep nets
 } RecipeRow;
@@ -35,6 +36,7 @@ static const RecipeRow ROWS[] = {
         .form = MOMENTUM_PAPER,
         .decay_norm_bias = true,
         .schedule = SCHEDULE_STEP,
+        .flip = FLIP_RANDOM,
         .pixel_mean = true,
         .careful_start = true,
     },
@@ -50,6 +52,7 @@ static const RecipeRow ROWS[] = {
         .form = MOMENTUM_NESTEROV,
         .decay_norm_bias = false,
         .schedule = SCHEDULE_ONE_CYCLE,
+        .flip = FLIP_ALTERNATING,
         .pixel_mean = false,
     },
 };
@@ -136,9 +139,11 @@ static Status settle_words(const TrainOptions *options, Recipe *recipe) {
                            options->schedule);
     }
     const char *augment = options->augment;
-    if (augment != NULL && strcmp(augment, "standard") != 0 && strcmp(augment, "crop") != 0 &&
+    if (augment != NULL && strcmp(augment, "standard") != 0 &&
+        strcmp(augment, "alternating") != 0 && strcmp(augment, "crop") != 0 &&
         strcmp(augment, "none") != 0) {
-        return status_fail(STATUS_USAGE, "augment '%s' is none of standard, crop, none", augment);
+        return status_fail(STATUS_USAGE,
+                           "augment '%s' is none of standard, alternating, crop, none", augment);
     }
     const char *normalize = options->normalize;
     if (normalize != NULL && strcmp(normalize, "channel") != 0 && strcmp(normalize, "pixel") != 0) {
@@ -236,10 +241,13 @@ Status recipe_settle(const TrainOptions *options, const TrainData *data, Recipe 
     const char *augment = options->augment;
     if (augment == NULL) {
         recipe->augment_crop = true;
-        recipe->augment_flip = strcmp(data->train->name, "mnist") != 0; // a mirrored 2 is no digit
+        // A mirrored 2 is no digit.
+        recipe->flip = strcmp(data->train->name, "mnist") != 0 ? row->flip : FLIP_NONE;
     } else {
         recipe->augment_crop = strcmp(augment, "none") != 0;
-        recipe->augment_flip = strcmp(augment, "standard") == 0;
+        recipe->flip = strcmp(augment, "standard") == 0      ? FLIP_RANDOM
+                       : strcmp(augment, "alternating") == 0 ? FLIP_ALTERNATING
+                                                             : FLIP_NONE;
     }
     return STATUS_OK;
 }
@@ -300,8 +308,9 @@ void recipe_fields(const TrainOptions *options, const TrainData *data, const Rec
     add_number(&list, "label-smoothing", recipe->label_smoothing);
     add(&list, "schedule", schedule_name(recipe->schedule.kind));
     add_integer(&list, "warmup-iterations", recipe->schedule.warmup);
+    static const char *const flips[] = {"", " and flip", " and alternating flip"};
     snprintf(text, sizeof text, "%s%s", recipe->augment_crop ? "crop" : "none",
-             recipe->augment_flip ? " and flip" : "");
+             flips[recipe->flip]);
     add(&list, "augment", text);
     add(&list, "normalize", recipe->pixel_mean ? "pixel" : "channel");
     add_channels(&list, "mean", options->mean);

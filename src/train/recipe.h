@@ -21,7 +21,8 @@ typedef struct Recipe {
     Schedule schedule;
     OptimizerOptions optimizer;
     double label_smoothing;
-    bool augment_crop, augment_flip;
+    bool augment_crop;
+    Flip flip;
     bool pixel_mean;
 } Recipe;
 

@@ -108,13 +108,12 @@ static Status make_networks(Training *training) {
 static Status make_loaders(Training *training) {
     const Recipe *recipe = &training->recipe;
     const TrainData *data = &training->data;
-    LoaderOptions options = {
-        .batch = recipe->batch,
-        .shuffle = true,
-        .augment = {.pad = recipe->augment_crop ? 4 : 0, .flip = recipe->augment_flip},
-        .seed = training->options->seed,
-        .workers = 1,
-        .ahead = LOADER_AHEAD};
+    LoaderOptions options = {.batch = recipe->batch,
+                             .shuffle = true,
+                             .augment = {.pad = recipe->augment_crop ? 4 : 0, .flip = recipe->flip},
+                             .seed = training->options->seed,
+                             .workers = 1,
+                             .ahead = LOADER_AHEAD};
     TRY(loader_create(data->train, &data->preprocess, &options, &training->loader));
     LoaderOptions plain = {.batch = recipe->shard, .workers = 1, .ahead = LOADER_AHEAD};
     TRY(loader_create(data->test, &data->preprocess, &plain, &training->test_loader));

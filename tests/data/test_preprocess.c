@@ -92,7 +92,7 @@ static void augmented_samples(void **state) {
     for (int channels = 1; channels <= 3; channels += 2) {
         for (int per_pixel = 0; per_pixel < 2; per_pixel++) {
             Preprocess preprocess = make(channels, per_pixel == 1);
-            Augment augment = {.pad = PAD, .flip = true};
+            Augment augment = {.pad = PAD, .flip = FLIP_RANDOM};
             for (uint64_t sample = 0; sample < 20; sample++) {
                 memset(out, 0x55, sizeof out); // padding is written, too
                 preprocess_sample(&preprocess, &augment, 7, 1, sample, pixels, out);
@@ -114,7 +114,7 @@ static void draws_are_even(void **state) {
     for (int i = 0; i < HEIGHT * WIDTH; i++) {
         pixels[i] = (uint8_t)(1 + i / WIDTH % 15 + 15 * (i % WIDTH % 15));
     }
-    Augment augment = {.pad = PAD, .flip = true};
+    Augment augment = {.pad = PAD, .flip = FLIP_RANDOM};
     int places[SIDE][SIDE] = {{0}}, flips = 0, flips_upper = 0, upper = 0;
     for (int draw = 0; draw < DRAWS; draw++) {
         preprocess_sample(&preprocess, &augment, 3, (uint64_t)(draw / 100), (uint64_t)(draw % 100),
@@ -140,10 +140,33 @@ static void draws_are_even(void **state) {
     assert_in_range(2 * flips_upper, upper - 300, upper + 300); // crop and flip are independent
 }
 
+// Each sample is mirrored in every second epoch, and about half of them in one.
+static void flips_alternate(void **state) {
+    (void)state;
+    enum { SAMPLES = 400 };
+    Preprocess preprocess = {
+        .channels = 1, .height = HEIGHT, .width = WIDTH, .deviation = {1, 1, 1}};
+    for (int i = 0; i < HEIGHT * WIDTH; i++) {
+        pixels[i] = (uint8_t)(i % WIDTH);
+    }
+    Augment augment = {.flip = FLIP_ALTERNATING};
+    bool before[SAMPLES] = {false};
+    int flips = 0;
+    for (int draw = 0; draw < 4 * SAMPLES; draw++) {
+        const int epoch = draw / SAMPLES, sample = draw % SAMPLES;
+        preprocess_sample(&preprocess, &augment, 3, (uint64_t)epoch, (uint64_t)sample, pixels, out);
+        const bool flip = out[0] > out[1];
+        assert_true(epoch == 0 || flip != before[sample]);
+        before[sample] = flip;
+        flips += epoch == 0 && flip;
+    }
+    assert_in_range(flips, SAMPLES / 2 - 50, SAMPLES / 2 + 50); // 5 standard deviations
+}
+
 static void draws_are_functions(void **state) {
     (void)state;
     Preprocess preprocess = make(3, false);
-    Augment augment = {.pad = PAD, .flip = true};
+    Augment augment = {.pad = PAD, .flip = FLIP_RANDOM};
     uint64_t hashes[4][3];
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 12; i++) {
@@ -169,7 +192,7 @@ static void draws_are_functions(void **state) {
 static void golden(void **state) {
     (void)state;
     Preprocess preprocess = make(3, false);
-    Augment augment = {.pad = PAD, .flip = true};
+    Augment augment = {.pad = PAD, .flip = FLIP_RANDOM};
     uint64_t hash = 0;
     for (uint64_t sample = 0; sample < 16; sample++) {
         preprocess_sample(&preprocess, &augment, 42, 3, sample, pixels, out);
@@ -182,7 +205,7 @@ static void golden(void **state) {
 static void wide_padding(void **state) {
     (void)state;
     Preprocess preprocess = make(3, false);
-    Augment augment = {.pad = 2 * WIDTH, .flip = true};
+    Augment augment = {.pad = 2 * WIDTH, .flip = FLIP_RANDOM};
     int empty = 0;
     for (uint64_t sample = 0; sample < 200; sample++) {
         memset(out, 0x55, sizeof out);
@@ -199,9 +222,10 @@ static void wide_padding(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_samples),  cmocka_unit_test(augmented_samples),
-        cmocka_unit_test(draws_are_even), cmocka_unit_test(draws_are_functions),
-        cmocka_unit_test(golden),         cmocka_unit_test(wide_padding),
+        cmocka_unit_test(plain_samples),       cmocka_unit_test(augmented_samples),
+        cmocka_unit_test(draws_are_even),      cmocka_unit_test(flips_alternate),
+        cmocka_unit_test(draws_are_functions), cmocka_unit_test(golden),
+        cmocka_unit_test(wide_padding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static void test_paper(void **state) {
     assert_int_equal(recipe.optimizer.form, MOMENTUM_PAPER);
     assert_true(recipe.optimizer.momentum == 0.9 && recipe.optimizer.weight_decay == 1e-4);
     assert_true(recipe.optimizer.decay_norm_bias && recipe.pixel_mean);
-    assert_true(recipe.augment_crop && recipe.augment_flip);
+    assert_true(recipe.augment_crop && recipe.flip == FLIP_RANDOM);
     assert_true(recipe.label_smoothing == 0);
     options.model = "plain110";
     assert_int_equal(settle(&options).schedule.careful, 400);
@@ -84,13 +84,15 @@ static void test_augment(void **state) {
     (void)state;
     TrainOptions options = base("short");
     train.name = "mnist";
-    assert_false(settle(&options).augment_flip);
+    assert_int_equal(settle(&options).flip, FLIP_NONE);
     assert_true(settle(&options).augment_crop);
     options.augment = "standard";
-    assert_true(settle(&options).augment_flip);
+    assert_int_equal(settle(&options).flip, FLIP_RANDOM);
+    options.augment = "alternating";
+    assert_int_equal(settle(&options).flip, FLIP_ALTERNATING);
     train.name = "fashion-mnist";
     options.augment = NULL;
-    assert_true(settle(&options).augment_flip);
+    assert_int_equal(settle(&options).flip, FLIP_ALTERNATING);
     options.augment = "none";
     assert_false(settle(&options).augment_crop);
     train.name = "cifar10";
