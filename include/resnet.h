@@ -165,9 +165,10 @@ RESNET_API const char *resnet_model_precision(const resnet_model *model);
 
 typedef struct resnet_summary {
     int64_t parameters, macs;
-    int64_t weight_bytes;    // parameters and running statistics
-    int64_t inference_bytes; // evaluating with that batch: weights, session, batches read ahead
-    int64_t training_bytes;  // everything that a training of that batch takes, data set apart
+    int64_t weight_bytes;      // parameters and running statistics
+    int64_t inference_bytes;   // evaluating with that batch: weights, session, batches read ahead
+    int64_t training_bytes;    // everything that a training of that batch takes, data set apart
+    int64_t recomputing_bytes; // the same with resnet_train_options.recompute
     int layers;
 } resnet_summary;
 
@@ -378,7 +379,10 @@ typedef struct resnet_train_options {
     int threads;                      // 0: resnet_cpu_count()
     uint64_t seed;                    // 1
     int batch;                        // 0: the recipe's
-    int shard;     // samples of a shard (statistics and partial gradients); 0: the batch
+    int shard; // samples of a shard (statistics and partial gradients); 0: the batch
+    // 1: activation checkpointing: keep the inputs of blocks only and compute the rest again in the
+    // backward pass. Less memory, the same bits, more time; may change when a training goes on
+    int recompute;
     double epochs; // < 0: the recipe's. Either epochs or iterations; the schedule is scaled along
     int64_t iterations;                             // 0: by epochs
     double lr;                                      // < 0: the recipe's
@@ -444,6 +448,7 @@ typedef struct resnet_trainer_options {
     int batch;           // most images in a step; 128
     double momentum;     // 0.9
     double weight_decay; // 0.0001, of all parameters
+    int recompute;       // as in resnet_train_options
 } resnet_trainer_options;
 
 RESNET_API void resnet_trainer_options_default(resnet_trainer_options *options);

@@ -12,7 +12,7 @@
 
 typedef struct Arguments {
     OperandOptions operand;
-    int batch, threads, json, unfold;
+    int batch, threads, recompute, json, unfold;
     const char *svg, *part;
 } Arguments;
 
@@ -20,6 +20,8 @@ static const Option options[] = {
     {OPTION_COUNT, "batch", "N", offsetof(Arguments, batch), "images at once (default 1)"},
     {OPTION_COUNT, "threads", "N", offsetof(Arguments, threads),
      "threads, which have workspace each (default: the CPUs that are free to use)"},
+    {OPTION_FLAG, "recompute", NULL, offsetof(Arguments, recompute),
+     "the memory to train with `resnet train --recompute`"},
     OPERAND_OPTIONS,
     {OPTION_FLAG, "json", NULL, offsetof(Arguments, json),
      "one JSON object: model, parameters, macs, weight_bytes, inference_bytes, training_bytes, "
@@ -33,6 +35,10 @@ static const Option options[] = {
     {OPTION_TEXT, "part", "NAME", offsetof(Arguments, part),
      "draw only the layers whose names begin so, as one block: layer1.0"},
     {.kind = OPTION_END}};
+
+static int64_t training_bytes(const Arguments *arguments, const resnet_summary *summary) {
+    return arguments->recompute ? summary->recomputing_bytes : summary->training_bytes;
+}
 
 static resnet_status summary_json(const resnet_model *model, const Arguments *arguments,
                                   const resnet_summary *summary) {
@@ -64,7 +70,7 @@ static resnet_status summary_json(const resnet_model *model, const Arguments *ar
         resnet_model_classes(model), "batch", arguments->batch, "parameters",
         (json_int_t)summary->parameters, "macs", (json_int_t)summary->macs, "weight_bytes",
         (json_int_t)summary->weight_bytes, "inference_bytes", (json_int_t)summary->inference_bytes,
-        "training_bytes", (json_int_t)summary->training_bytes, "layers", layers));
+        "training_bytes", (json_int_t)training_bytes(arguments, summary), "layers", layers));
 }
 
 static resnet_status summary_layers(const resnet_model *model, const resnet_summary *summary,
@@ -110,8 +116,9 @@ static resnet_status summary_text(const resnet_model *model, const Arguments *ar
     printf("weights        %s\n", figure_bytes(summary->weight_bytes));
     printf("memory to run  %s with a batch of %d\n", figure_bytes(summary->inference_bytes),
            arguments->batch);
-    printf("       to train %s with a batch of %d, data set apart\n",
-           figure_bytes(summary->training_bytes), arguments->batch);
+    printf("       to train %s with a batch of %d%s, data set apart\n",
+           figure_bytes(training_bytes(arguments, summary)), arguments->batch,
+           arguments->recompute ? " and recomputation" : "");
     return RESNET_OK;
 }
 

@@ -43,6 +43,10 @@ static const Option options[] = {
     {OPTION_COUNT, "batch", "N", PLACE(batch), "images a step"},
     {OPTION_COUNT, "shard", "N", PLACE(shard),
      "images that share batch statistics (default: the batch)"},
+    {OPTION_FLAG, "recompute", NULL, PLACE(recompute),
+     "activation checkpointing: keep block inputs only, compute the rest again in the backward "
+     "pass; less memory, the same bits, about a third more time (see `resnet summary "
+     "--recompute`)"},
     {OPTION_NUMBER, "lr", "X", PLACE(lr), "learning rate at its highest"},
     {OPTION_CHOICE, "schedule", "step|cosine|one-cycle|constant", PLACE(schedule),
      "how the learning rate falls"},

@@ -203,12 +203,16 @@ resnet_status resnet_model_summary(const resnet_model *model, int batch, int thr
     }
     Threads *pool = NULL;
     Status status = threads_create(threads > 0 ? threads : cpu_count(), &pool);
-    size_t inference = 0, training = 0;
+    const ModelOptions *options = &model->file->options;
+    size_t inference = 0, training = 0, recomputing = 0;
     if (status == STATUS_OK) {
         status = session_bytes(model->file, batch, pool, &inference);
     }
     if (status == STATUS_OK) {
-        status = train_bytes(model->file->name, &model->file->options, batch, pool, &training);
+        status = train_bytes(model->file->name, options, batch, false, pool, &training);
+    }
+    if (status == STATUS_OK) {
+        status = train_bytes(model->file->name, options, batch, true, pool, &recomputing);
     }
     threads_destroy(pool);
     size_t reading = loader_bytes(batch, LOADER_AHEAD, shape_elements(model_input(model)));
@@ -219,6 +223,7 @@ resnet_status resnet_model_summary(const resnet_model *model, int batch, int thr
         .weight_bytes = (int64_t)weights,
         .inference_bytes = (int64_t)(weights + inference + reading),
         .training_bytes = (int64_t)training,
+        .recomputing_bytes = (int64_t)recomputing,
         .layers = graph->node_count,
     };
     return (resnet_status)status;

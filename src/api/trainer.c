@@ -48,12 +48,15 @@ static Status trainer_fill(resnet_trainer *trainer, const resnet_model *model,
     }
     trainer->batch = options->batch;
     trainer->seed = model->seed;
-    NetworkOptions network = {.batch = options->batch, .phase = PHASE_TRAINING, .fuse = true};
+    NetworkOptions network = {.batch = options->batch,
+                              .phase = PHASE_TRAINING,
+                              .fuse = true,
+                              .recompute = options->recompute != 0};
     TRY(backend_cpu(&network.backend));
     TRY(threads_create(options->threads > 0 ? options->threads : cpu_count(), &trainer->threads));
     network.threads = trainer->threads;
-    TRY(memory_check(model->file->name, &model->file->options, options->batch, options->batch,
-                     trainer->threads, memory_available()));
+    const TrainSize size = {options->batch, options->batch, network.recompute, trainer->threads};
+    TRY(memory_check(model->file->name, &model->file->options, &size, memory_available()));
     ModelOptions with_loss = model->file->options;
     with_loss.loss = true;
     TRY(model_build(model->file->name, &with_loss, &trainer->graph));

@@ -36,7 +36,8 @@ typedef struct Call {
         param[NODE_PARAMS]; // values, in the node's order; only norm writes (running mean/variance)
     void *prepared;         // packed parameters: prepared_size() bytes, filled by prepare()
     const int32_t *labels;  // softmax loss: [batch], each in 0 … classes-1, checked by the caller
-    float norm_momentum;    // running = (1-m)*running + m*batch's (variance unbiased: n/(n-1))
+    // running = (1-m)*running + m*batch's (variance unbiased: n/(n-1)); 0: they are left alone
+    float norm_momentum;
     float loss_scale;       // softmax loss, backward: gradient of the total for each sample's loss
     uint64_t seed,
         iteration; // dropout's draws: RANDOM_DROPOUT, major = iteration << 16 | node index

@@ -28,8 +28,9 @@ struct Network {
     int batch;
     Phase phase;
     bool keep_values;
-    bool stale;  // inference: parameters changed since prepare()
-    Call *calls; // by node
+    bool stale;       // inference: parameters changed since prepare()
+    Call *calls;      // by node
+    Call *late_calls; // the same for the backward pass, where values that run again lie elsewhere
     void *planned, *prepared, *workspace;
     size_t planned_bytes, prepared_bytes, workspace_bytes;
     int32_t *labels;
@@ -64,8 +65,11 @@ static Status network_layout(Network *network, const Graph *graph, const Network
     if (network->arena == NULL) {
         return status_fail(STATUS_FAILED, "cannot get memory for the plan");
     }
-    TRY(plan_create(network->graph, network->arena, options->batch, training, options->keep_values,
-                    &network->plan));
+    const PlanOptions plan = {.batch = options->batch,
+                              .training = training,
+                              .keep_values = options->keep_values,
+                              .recompute = options->recompute};
+    TRY(plan_create(network->graph, network->arena, &plan, &network->plan));
     network->planned_bytes = network->plan->elements * options->backend->element_size;
     int threads = threads_count(options->threads);
     for (NodeId i = 0; i < network->graph->node_count; i++) {
@@ -91,16 +95,17 @@ static void *planned_at(const Network *network, int64_t offset) {
     return (char *)network->planned + (size_t)offset * network->backend->element_size;
 }
 
-// Fills the fixed part of a node's call; `prepared` is its place in that block.
-static void call_init(Network *network, NodeId id, void *prepared) {
+// Fills the fixed part of a node's call; `value` says where values are, `prepared` is its place in
+// that block.
+static void call_init(const Network *network, NodeId id, const int64_t *value, void *prepared,
+                      Call *call) {
     const Graph *graph = network->graph;
     const Node *node = &graph->nodes[id];
     const Plan *plan = network->plan;
-    Call *call = &network->calls[id];
     *call = (Call){
         .node = node,
         .phase = network->phase,
-        .output = planned_at(network, plan->value[id]),
+        .output = planned_at(network, value[id]),
         .prepared = prepared,
         .labels = node->op == OP_SOFTMAX_LOSS ? network->labels : NULL,
         .node_index = id,
@@ -110,7 +115,7 @@ static void call_init(Network *network, NodeId id, void *prepared) {
     for (int k = 0; k < NODE_INPUTS && node->input[k] != NODE_NONE; k++) {
         call->input_node[k] = &graph->nodes[node->input[k]];
         call->input_shape[k] = graph->nodes[node->input[k]].shape;
-        call->input[k] = planned_at(network, plan->value[node->input[k]]);
+        call->input[k] = planned_at(network, value[node->input[k]]);
     }
     for (int k = 0; k < NODE_PARAMS; k++) {
         if (node->param[k] != PARAM_NONE) {
@@ -132,8 +137,12 @@ static void call_init(Network *network, NodeId id, void *prepared) {
 static Status network_allocate(Network *network) {
     const Graph *graph = network->graph;
     network->calls = arena_alloc(network->arena, (size_t)graph->node_count * sizeof(Call));
+    network->late_calls = network->calls;
+    if (network->plan->segment_count > 1) {
+        network->late_calls = arena_alloc(network->arena, (size_t)graph->node_count * sizeof(Call));
+    }
     network->labels = arena_alloc(network->arena, (size_t)network->batch * sizeof(int32_t));
-    if (network->calls == NULL || network->labels == NULL) {
+    if (network->calls == NULL || network->late_calls == NULL || network->labels == NULL) {
         return status_fail(STATUS_FAILED, "cannot get memory for %d layers", graph->node_count);
     }
     TRY(block_alloc(network->planned_bytes, "activations", &network->planned));
@@ -146,7 +155,12 @@ static Status network_allocate(Network *network) {
             continue;
         }
         size_t bytes = network->backend->prepared_size(graph, node, network->phase);
-        call_init(network, i, bytes > 0 ? prepared : NULL);
+        const Plan *plan = network->plan;
+        call_init(network, i, plan->value, bytes > 0 ? prepared : NULL, &network->calls[i]);
+        if (network->late_calls != network->calls) {
+            call_init(network, i, plan->late_value, bytes > 0 ? prepared : NULL,
+                      &network->late_calls[i]);
+        }
         prepared += align_bytes(bytes);
     }
     network->stale = true;
@@ -247,19 +261,44 @@ void network_forward(Network *network, const PassOptions *pass) {
     network->stale = false;
 }
 
-void network_backward(Network *network, const PassOptions *pass) {
-    assert(network->phase == PHASE_TRAINING);
-    for (NodeId i = network->graph->node_count - 1; i >= 0; i--) {
-        Call *call = &network->calls[i];
+// Runs forward again what the segment's backward pass needs. Weights are still packed, and the
+// running statistics have had this batch.
+static void segment_again(Network *network, int32_t segment, const PassOptions *pass) {
+    const Plan *plan = network->plan;
+    for (NodeId i = plan->segment[segment]; i < plan->segment[segment + 1]; i++) {
         const double begin = pass_clock(pass);
-        bool begins = call->node != NULL && call->node->op == OP_SOFTMAX_LOSS;
-        // A value that no loss depends on has no gradient, and its parameters' stay zero.
-        if (call->node != NULL && (call->output_gradient != NULL || begins) &&
-            network->plan->needs_gradient[i]) {
+        if (plan->again[i]) {
+            Call *call = &network->late_calls[i];
             call_begin(call, pass);
-            network->backend->backward(call);
+            call->norm_momentum = 0;
+            network->backend->forward(call);
         }
         note_time(pass, i, begin);
+    }
+}
+
+static void backward_node(Network *network, NodeId id, const PassOptions *pass) {
+    Call *call = &network->late_calls[id];
+    bool begins = call->node != NULL && call->node->op == OP_SOFTMAX_LOSS;
+    // A value that no loss depends on has no gradient, and its parameters' stay zero.
+    if (call->node != NULL && (call->output_gradient != NULL || begins) &&
+        network->plan->needs_gradient[id]) {
+        call_begin(call, pass);
+        network->backend->backward(call);
+    }
+}
+
+void network_backward(Network *network, const PassOptions *pass) {
+    assert(network->phase == PHASE_TRAINING);
+    const Plan *plan = network->plan;
+    for (int32_t s = plan->segment_count - 1; s >= 0; s--) {
+        segment_again(network, s, pass);
+        for (NodeId i = plan->segment[s + 1] - 1; i >= plan->segment[s]; i--) {
+            // The node's time has that of running again in it.
+            const double begin = pass_clock(pass) - (pass->seconds != NULL ? pass->seconds[i] : 0);
+            backward_node(network, i, pass);
+            note_time(pass, i, begin);
+        }
     }
 }
 

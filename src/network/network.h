@@ -48,6 +48,9 @@ typedef struct NetworkOptions {
     // network is made.
     const Quantization *quantization;
     bool keep_values; // every node's output stays readable after forward (more memory)
+    // Training: keep block inputs only and run the rest forward again in the backward pass
+    // (activation checkpointing): less memory, the same bits, about a third more time.
+    bool recompute;
 } NetworkOptions;
 
 typedef struct Network Network;

@@ -60,22 +60,22 @@ size_t memory_available(void) {
 
 // ---- what is needed -----------------------------------------------------------------------------
 
-static Status bytes_needed(const Graph *graph, const Backend *backend, int batch, int shard,
-                           Threads *threads, size_t *bytes) {
-    NetworkOptions network = {.backend = backend,
-                              .threads = threads,
-                              .batch = shard,
+static Status bytes_needed(const Graph *graph, const TrainSize *size, size_t *bytes) {
+    NetworkOptions network = {.threads = size->threads,
+                              .batch = size->shard,
                               .phase = PHASE_TRAINING,
-                              .fuse = true};
+                              .fuse = true,
+                              .recompute = size->recompute};
     size_t training = 0, testing = 0;
+    TRY(backend_cpu(&network.backend));
     TRY(network_bytes(graph, &network, &training));
     network.phase = PHASE_INFERENCE;
     TRY(network_bytes(graph, &network, &testing));
     size_t parameters = (3 * graph->trainable_elements + graph->running_elements) * sizeof(float);
     size_t sample = shape_elements(graph_shape(graph, graph->input));
-    size_t loaders =
-        loader_bytes(batch, LOADER_AHEAD, sample) + loader_bytes(shard, LOADER_AHEAD, sample);
-    int shards = (batch + shard - 1) / shard;
+    size_t loaders = loader_bytes(size->batch, LOADER_AHEAD, sample) +
+                     loader_bytes(size->shard, LOADER_AHEAD, sample);
+    int shards = (size->batch + size->shard - 1) / size->shard;
     *bytes =
         training + testing + parameters + loaders + shards_bytes(graph->trainable_elements, shards);
     return STATUS_OK;
@@ -87,45 +87,67 @@ static Status loss_graph(const char *model, const ModelOptions *options, Graph *
     return model_build(model, &with_loss, out);
 }
 
-Status train_bytes(const char *model, const ModelOptions *options, int batch, Threads *threads,
-                   size_t *bytes) {
+Status train_bytes(const char *model, const ModelOptions *options, int batch, bool recompute,
+                   Threads *threads, size_t *bytes) {
     *bytes = 0;
-    const Backend *backend = NULL;
     Graph *graph = NULL;
-    TRY(backend_cpu(&backend));
     TRY(loss_graph(model, options, &graph));
-    Status status = bytes_needed(graph, backend, batch, batch, threads, bytes);
+    const TrainSize size = {batch, batch, recompute, threads};
+    Status status = bytes_needed(graph, &size, bytes);
     graph_destroy(graph);
     return status;
 }
 
-static Status check(const char *model, const Graph *graph, int batch, int shard, Threads *threads,
-                    size_t available) {
-    const Backend *backend = NULL;
-    TRY(backend_cpu(&backend));
+static Status fits(const Graph *graph, const TrainSize *size, size_t available, bool *out) {
     size_t bytes = 0;
-    TRY(bytes_needed(graph, backend, batch, shard, threads, &bytes));
+    TRY(bytes_needed(graph, size, &bytes));
+    *out = bytes <= available;
+    return STATUS_OK;
+}
+
+// The options that would make it fit, or "".
+static Status find_advice(const Graph *graph, const TrainSize *wanted, size_t available,
+                          char *advice, size_t room) {
+    TrainSize size = *wanted;
+    bool recompute = false, smaller_batch = false;
+    if (!wanted->recompute) {
+        size.recompute = true;
+        TRY(fits(graph, &size, available, &recompute));
+        size.recompute = false;
+    }
+    while (!smaller_batch && size.batch > 1) {
+        size.batch /= 2;
+        size.shard = size.shard < size.batch ? size.shard : size.batch;
+        TRY(fits(graph, &size, available, &smaller_batch));
+    }
+    char batch[32] = "";
+    if (smaller_batch) {
+        snprintf(batch, sizeof batch, "--batch %d", size.batch);
+    }
+    snprintf(advice, room, "%s%s%s%s", recompute || smaller_batch ? "; try " : "",
+             recompute ? "--recompute" : "", recompute && smaller_batch ? " or " : "", batch);
+    return STATUS_OK;
+}
+
+static Status check(const char *model, const Graph *graph, const TrainSize *size,
+                    size_t available) {
+    size_t bytes = 0;
+    TRY(bytes_needed(graph, size, &bytes));
     if (bytes <= available) {
         return STATUS_OK;
     }
     char advice[64] = "";
-    for (int less = batch / 2; less > 0 && advice[0] == '\0'; less /= 2) {
-        size_t lower = 0;
-        TRY(bytes_needed(graph, backend, less, shard < less ? shard : less, threads, &lower));
-        if (lower <= available) {
-            snprintf(advice, sizeof advice, "; try --batch %d", less);
-        }
-    }
+    TRY(find_advice(graph, size, available, advice, sizeof advice));
     return status_fail(STATUS_FAILED,
                        "training %s with batch %d takes %.1f GB, but %.1f GB are free%s", model,
-                       batch, (double)bytes / 1e9, (double)available / 1e9, advice);
+                       size->batch, (double)bytes / 1e9, (double)available / 1e9, advice);
 }
 
-Status memory_check(const char *model, const ModelOptions *options, int batch, int shard,
-                    Threads *threads, size_t available) {
+Status memory_check(const char *model, const ModelOptions *options, const TrainSize *size,
+                    size_t available) {
     Graph *graph = NULL;
     TRY(loss_graph(model, options, &graph));
-    Status status = check(model, graph, batch, shard, threads, available);
+    Status status = check(model, graph, size, available);
     graph_destroy(graph);
     return status;
 }

@@ -13,9 +13,16 @@
 // leaves, whichever is less. SIZE_MAX where neither can be told.
 size_t memory_available(void);
 
+// What a training's memory depends on besides the model.
+typedef struct TrainSize {
+    int batch, shard; // shard: samples in one pass
+    bool recompute;   // NetworkOptions.recompute
+    Threads *threads;
+} TrainSize;
+
 // Refuses a training that takes more than `available`: "training resnet110 with batch 4096 takes
-// 12.3 GB, but 7.9 GB are free; try --batch 2048". shard: samples in one pass.
-Status memory_check(const char *model, const ModelOptions *options, int batch, int shard,
-                    Threads *threads, size_t available);
+// 12.3 GB, but 7.9 GB are free; try --recompute or --batch 2048".
+Status memory_check(const char *model, const ModelOptions *options, const TrainSize *size,
+                    size_t available);
 
 #endif

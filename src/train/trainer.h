@@ -25,6 +25,7 @@ typedef struct TrainOptions {
     uint64_t seed;
     int batch;
     int shard;
+    int recompute;
     double epochs;
     int64_t iterations;
     double lr;
@@ -67,9 +68,10 @@ typedef struct TrainProgress {
 typedef void TrainCallback(void *user, const TrainProgress *progress);
 
 // Bytes that a training takes, data set apart: both networks (training, and evaluation by the same
-// batch), the four blocks of parameters, and the loader's batches. For `resnet summary`.
-Status train_bytes(const char *model, const ModelOptions *options, int batch, Threads *threads,
-                   size_t *bytes);
+// batch), the four blocks of parameters, and the loader's batches. For `resnet summary`. recompute:
+// see TrainOptions.
+Status train_bytes(const char *model, const ModelOptions *options, int batch, bool recompute,
+                   Threads *threads, size_t *bytes);
 
 Status train_run(const TrainOptions *options, TrainCallback *callback, void *user);
 

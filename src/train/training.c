@@ -81,8 +81,9 @@ static Status make_model(Training *training) {
     TRY(model_file_set_classes(training->model, training->data.train->class_names,
                                training->data.train->classes));
     TRY(model_file_set_preprocess(training->model, &training->data.preprocess));
-    TRY(memory_check(options->model, &model, recipe->batch, recipe->shard, training->threads,
-                     memory_available()));
+    const TrainSize size = {recipe->batch, recipe->shard, options->recompute != 0,
+                            training->threads};
+    TRY(memory_check(options->model, &model, &size, memory_available()));
     model.loss = true;
     TRY(model_build(options->model, &model, &training->graph));
     // What is for training alone comes last, so both networks run on the same blocks.
@@ -97,7 +98,8 @@ static Status make_networks(Training *training) {
     NetworkOptions options = {.threads = training->threads,
                               .batch = training->recipe.shard,
                               .phase = PHASE_TRAINING,
-                              .fuse = true};
+                              .fuse = true,
+                              .recompute = training->options->recompute != 0};
     Parameters *parameters = training->model->parameters;
     TRY(backend_cpu(&options.backend));
     TRY(network_create(training->graph, parameters, &options, &training->network));

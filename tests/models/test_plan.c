@@ -29,6 +29,7 @@ typedef struct Simulation {
     int batch;
     int32_t *owner; // by cell
     bool *backward; // by node
+    bool late;      // in the backward pass
 } Simulation;
 
 static size_t elements_of(const Simulation *s, Kind kind, NodeId id) {
@@ -38,7 +39,7 @@ static size_t elements_of(const Simulation *s, Kind kind, NodeId id) {
 }
 
 static int64_t offset_of(const Simulation *s, Kind kind, NodeId id) {
-    return kind == VALUE      ? s->plan->value[id]
+    return kind == VALUE      ? (s->late ? s->plan->late_value : s->plan->value)[id]
            : kind == GRADIENT ? s->plan->gradient[id]
                               : s->plan->saved[id];
 }
@@ -90,7 +91,7 @@ static void forward(Simulation *s, NodeId id, bool training) {
         if (overlap(s, VALUE, id, VALUE, node->input[k])) {
             bool same = node->input[k] == node->input[0];
             assert_true(value_may_replace_input(node->op, same ? 0 : k));
-            assert_int_equal(s->plan->value[id], s->plan->value[node->input[k]]);
+            assert_int_equal(offset_of(s, VALUE, id), offset_of(s, VALUE, node->input[k]));
         }
     }
     writes(s, VALUE, id);
@@ -195,27 +196,56 @@ static void read_at_end(const Simulation *s, bool keep_values) {
     }
 }
 
-static void simulate(const Graph *graph, int batch, bool training, bool keep_values) {
+// A segment's backward pass, behind what runs forward again for it.
+static void segment_backward(Simulation *s, int32_t segment) {
+    const Plan *plan = s->plan;
+    for (NodeId i = plan->segment[segment]; i < plan->segment[segment + 1]; i++) {
+        if (plan->again[i]) {
+            forward(s, i, true);
+        }
+    }
+    for (NodeId i = plan->segment[segment + 1] - 1; i >= plan->segment[segment]; i--) {
+        bool begins = s->graph->nodes[i].op == OP_SOFTMAX_LOSS && plan->needs_gradient[i];
+        bool arrived = s->backward[i];
+        assert_int_equal(plan->gradient[i] != PLAN_NOWHERE, arrived);
+        if (begins || arrived) {
+            backward(s, i);
+        }
+    }
+}
+
+// Segments are the whole list, one after the other; without recomputation nothing runs again.
+static void check_segments(const Graph *graph, const Plan *plan, const PlanOptions *options) {
+    assert_int_equal(plan->segment[0], 0);
+    assert_int_equal(plan->segment[plan->segment_count], graph->node_count);
+    for (int32_t s = 0; s < plan->segment_count; s++) {
+        assert_true(plan->segment[s] < plan->segment[s + 1]);
+    }
+    bool again = options->training && options->recompute && !options->keep_values;
+    for (NodeId i = 0; i < graph->node_count; i++) {
+        assert_true(again || !plan->again[i]);
+        assert_true(plan->again[i] || plan->late_value[i] == plan->value[i]);
+    }
+}
+
+static void simulate(const Graph *graph, const PlanOptions *options) {
     Arena *arena = arena_create();
     Plan *plan = NULL;
-    assert_int_equal(plan_create(graph, arena, batch, training, keep_values, &plan), STATUS_OK);
+    assert_int_equal(plan_create(graph, arena, options, &plan), STATUS_OK);
+    check_segments(graph, plan, options);
     assert_true(plan->elements % CELL == 0 && plan->elements <= plan->sum);
-    Simulation s = {.graph = graph, .plan = plan, .batch = batch};
+    Simulation s = {.graph = graph, .plan = plan, .batch = options->batch};
     s.owner = calloc(plan->elements / CELL + 1, sizeof *s.owner);
     s.backward = calloc((size_t)graph->node_count, sizeof *s.backward);
     assert_true(s.owner != NULL && s.backward != NULL);
     for (NodeId i = 0; i < graph->node_count; i++) {
-        forward(&s, i, training);
+        forward(&s, i, options->training);
     }
-    for (NodeId i = graph->node_count - 1; training && i >= 0; i--) {
-        bool begins = graph->nodes[i].op == OP_SOFTMAX_LOSS && plan->needs_gradient[i];
-        bool arrived = s.backward[i];
-        assert_int_equal(plan->gradient[i] != PLAN_NOWHERE, arrived);
-        if (begins || arrived) {
-            backward(&s, i);
-        }
+    s.late = true;
+    for (int32_t i = plan->segment_count - 1; options->training && i >= 0; i--) {
+        segment_backward(&s, i);
     }
-    read_at_end(&s, keep_values);
+    read_at_end(&s, options->keep_values);
     free(s.owner);
     free(s.backward);
     arena_destroy(arena);
@@ -230,23 +260,28 @@ static void simulate_bytes(const Graph *inference, int batch) {
         table.values[table.value_count++] = (QuantizedValue){inference->nodes[i].name, 1, 0};
     }
     assert_int_equal(graph_quantize(inference, &table, &graph), STATUS_OK);
-    simulate(graph, batch, false, false);
-    simulate(graph, batch, false, true);
+    simulate(graph, &(PlanOptions){.batch = batch});
+    simulate(graph, &(PlanOptions){.batch = batch, .keep_values = true});
     graph_destroy(graph);
     free(table.values);
 }
 
-// Plain and fused, for inference and training, with and without keeping values.
+// Plain and fused, for inference and training, with and without keeping values and recomputation.
 static void simulate_all(const Graph *graph, int batch) {
     Graph *inference = NULL, *training = NULL;
     assert_int_equal(graph_fuse(graph, FUSE_FOR_INFERENCE, &inference), STATUS_OK);
     assert_int_equal(graph_fuse(graph, FUSE_FOR_TRAINING, &training), STATUS_OK);
     for (int keep = 0; keep < 2; keep++) {
-        simulate(graph, batch, false, keep == 1);
-        simulate(graph, batch, true, keep == 1);
-        simulate(inference, batch, false, keep == 1);
-        simulate(training, batch, false, keep == 1);
-        simulate(training, batch, true, keep == 1);
+        PlanOptions options = {.batch = batch, .keep_values = keep == 1};
+        simulate(graph, &options);
+        simulate(inference, &options);
+        simulate(training, &options);
+        options.training = true;
+        for (int recompute = 0; recompute < 2; recompute++) {
+            options.recompute = recompute == 1;
+            simulate(graph, &options);
+            simulate(training, &options);
+        }
     }
     simulate_bytes(inference, batch);
     graph_destroy(inference);
@@ -293,7 +328,8 @@ static void no_loss_has_no_gradients(void **state) {
     simulate_all(graph, 1);
     Arena *arena = arena_create();
     Plan *plan = NULL;
-    assert_int_equal(plan_create(graph, arena, 1, true, false, &plan), STATUS_OK);
+    assert_int_equal(plan_create(graph, arena, &(PlanOptions){.batch = 1, .training = true}, &plan),
+                     STATUS_OK);
     for (NodeId i = 0; i < graph->node_count; i++) {
         assert_int_equal(plan->gradient[i], PLAN_NOWHERE);
     }

@@ -33,7 +33,8 @@ static void elementwise_ops_share_places(void **state) {
     Arena *arena = arena_create();
     Plan *plan = NULL;
     // relu over norm; its gradient over relu's.
-    assert_int_equal(plan_create(graph, arena, 4, true, false, &plan), STATUS_OK);
+    assert_int_equal(plan_create(graph, arena, &(PlanOptions){.batch = 4, .training = true}, &plan),
+                     STATUS_OK);
     NodeId relu = find_node(graph, "layer1.0.bn1.relu"), norm = find_node(graph, "layer1.0.bn1");
     assert_int_equal(plan->value[relu], plan->value[norm]);
     assert_int_equal(plan->gradient[relu], plan->gradient[norm]);
@@ -41,7 +42,8 @@ static void elementwise_ops_share_places(void **state) {
     NodeId add = find_node(graph, "layer1.1.add"), before = find_node(graph, "layer1.0.add.relu");
     assert_int_not_equal(plan->value[add], plan->value[before]);
     // In the fused net the residual's gradient begins where the block's result's gradient was.
-    assert_int_equal(plan_create(fused, arena, 4, true, false, &plan), STATUS_OK);
+    assert_int_equal(plan_create(fused, arena, &(PlanOptions){.batch = 4, .training = true}, &plan),
+                     STATUS_OK);
     NodeId block = find_node(fused, "layer1.1.add.relu");
     assert_int_equal(fused->nodes[block].input[1], find_node(fused, "layer1.0.add.relu"));
     assert_int_equal(plan->gradient[block], plan->gradient[fused->nodes[block].input[1]]);
@@ -52,20 +54,30 @@ static void elementwise_ops_share_places(void **state) {
     graph_destroy(graph);
 }
 
-static size_t planned(const char *model, FuseFor purpose, int batch, size_t *sum) {
+// Elements of the block; what they would be without sharing in *sum, segments in *segments.
+static size_t planned_as(const char *model, FuseFor purpose, const PlanOptions *options,
+                         size_t *sum, int32_t *segments) {
     Graph *graph = NULL, *fused = NULL;
-    ModelOptions options = {.loss = purpose == FUSE_FOR_TRAINING};
+    const ModelOptions build = {.loss = purpose == FUSE_FOR_TRAINING};
     Arena *arena = arena_create();
     Plan *plan = NULL;
-    assert_int_equal(model_build(model, &options, &graph), STATUS_OK);
+    assert_int_equal(model_build(model, &build, &graph), STATUS_OK);
     assert_int_equal(graph_fuse(graph, purpose, &fused), STATUS_OK);
-    bool training = purpose == FUSE_FOR_TRAINING;
-    assert_int_equal(plan_create(fused, arena, batch, training, false, &plan), STATUS_OK);
+    assert_int_equal(plan_create(fused, arena, options, &plan), STATUS_OK);
     size_t elements = plan->elements;
     *sum = plan->sum;
+    *segments = plan->segment_count;
     arena_destroy(arena);
     graph_destroy(fused);
     graph_destroy(graph);
+    return elements;
+}
+
+static size_t planned(const char *model, FuseFor purpose, int batch, size_t *sum) {
+    const PlanOptions options = {.batch = batch, .training = purpose == FUSE_FOR_TRAINING};
+    int32_t segments = 0;
+    size_t elements = planned_as(model, purpose, &options, sum, &segments);
+    assert_int_equal(segments, 1);
     return elements;
 }
 
@@ -99,9 +111,13 @@ static void deepest_net_is_planned_quickly(void **state) {
     assert_int_equal(graph_fuse(graph, FUSE_FOR_TRAINING, &fused), STATUS_OK);
     Arena *arena = arena_create();
     Plan *plan = NULL;
-    assert_int_equal(plan_create(fused, arena, 128, true, false, &plan), STATUS_OK);
+    assert_int_equal(
+        plan_create(fused, arena, &(PlanOptions){.batch = 128, .training = true}, &plan),
+        STATUS_OK);
     clock_t fused_planned = clock();
-    assert_int_equal(plan_create(graph, arena, 128, true, false, &plan), STATUS_OK);
+    assert_int_equal(
+        plan_create(graph, arena, &(PlanOptions){.batch = 128, .training = true}, &plan),
+        STATUS_OK);
     clock_t plain_planned = clock();
     print_message("built %.3f s, fused and planned %.3f s, plain planned %.3f s\n",
                   (double)(built - begin) / CLOCKS_PER_SEC,
@@ -122,8 +138,10 @@ static void plans_are_the_same_again(void **state) {
     assert_int_equal(model_build("resnet56", &options, &graph), STATUS_OK);
     Arena *arena = arena_create();
     Plan *a = NULL, *b = NULL;
-    assert_int_equal(plan_create(graph, arena, 8, true, false, &a), STATUS_OK);
-    assert_int_equal(plan_create(graph, arena, 8, true, false, &b), STATUS_OK);
+    assert_int_equal(plan_create(graph, arena, &(PlanOptions){.batch = 8, .training = true}, &a),
+                     STATUS_OK);
+    assert_int_equal(plan_create(graph, arena, &(PlanOptions){.batch = 8, .training = true}, &b),
+                     STATUS_OK);
     size_t bytes = (size_t)graph->node_count * sizeof *a->value;
     assert_memory_equal(a->value, b->value, bytes);
     assert_memory_equal(a->gradient, b->gradient, bytes);
@@ -142,11 +160,37 @@ static void absurd_batch_is_refused(void **state) {
     assert_int_equal(model_build("resnet20", &options, &graph), STATUS_OK);
     Arena *arena = arena_create();
     Plan *plan = NULL;
-    assert_int_equal(plan_create(graph, arena, INT32_MAX, false, false, &plan), STATUS_FAILED);
+    assert_int_equal(plan_create(graph, arena, &(PlanOptions){.batch = INT32_MAX}, &plan),
+                     STATUS_FAILED);
     assert_null(plan);
     assert_non_null(strstr(status_message(), "2147483647"));
     arena_destroy(arena);
     graph_destroy(graph);
+}
+
+// A segment is a block, with what lies before the first or behind the last one apart or along; of a
+// net without shortcuts two convolutions.
+static void recomputation_saves_memory(void **state) {
+    (void)state;
+    static const struct {
+        const char *model;
+        int32_t segments;
+        double most; // of what is planned without
+    } ROWS[] = {{"resnet56", 28, 0.29},  {"resnet110", 55, 0.27}, {"plain56", 28, 0.27},
+                {"resnet18", 9, 0.65},   {"resnet50", 17, 0.31},  {"preresnet110", 55, 0.27},
+                {"googlenet", 12, 0.37}, {"vgg16", 7, 0.65}};
+    for (size_t r = 0; r < sizeof ROWS / sizeof *ROWS; r++) {
+        PlanOptions options = {.batch = 32, .training = true};
+        size_t sum = 0;
+        int32_t segments = 0;
+        size_t all = planned_as(ROWS[r].model, FUSE_FOR_TRAINING, &options, &sum, &segments);
+        options.recompute = true;
+        size_t less = planned_as(ROWS[r].model, FUSE_FOR_TRAINING, &options, &sum, &segments);
+        double part = (double)less / (double)all;
+        print_message("%s: %.3f of the memory, %d segments\n", ROWS[r].model, part, segments);
+        assert_int_equal(segments, ROWS[r].segments);
+        assert_true(part < ROWS[r].most);
+    }
 }
 
 int main(void) {
@@ -155,6 +199,7 @@ int main(void) {
         cmocka_unit_test(inference_memory_is_small),
         cmocka_unit_test(training_memory_grows_with_the_batch),
         cmocka_unit_test(deepest_net_is_planned_quickly),
+        cmocka_unit_test(recomputation_saves_memory),
         cmocka_unit_test(plans_are_the_same_again),
         cmocka_unit_test(absurd_batch_is_refused),
     };

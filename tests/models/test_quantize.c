@@ -284,8 +284,8 @@ static void test_memory(void **state) {
     Graph *graph = quantized(fused, &table);
     Arena *arena = arena_create();
     Plan *floats = NULL, *bytes = NULL;
-    assert_int_equal(plan_create(fused, arena, 8, false, false, &floats), STATUS_OK);
-    assert_int_equal(plan_create(graph, arena, 8, false, false, &bytes), STATUS_OK);
+    assert_int_equal(plan_create(fused, arena, &(PlanOptions){.batch = 8}, &floats), STATUS_OK);
+    assert_int_equal(plan_create(graph, arena, &(PlanOptions){.batch = 8}, &bytes), STATUS_OK);
     assert_in_range(bytes->elements, floats->elements / 5, floats->elements / 3);
     arena_destroy(arena);
     graph_destroy(graph);

@@ -39,12 +39,13 @@ static void check(const char *what, double taken, double predicted) {
     assert_true(predicted < 1.05 * taken);
 }
 
-// What `resnet summary` predicts for a batch of 128 CIFAR images on two threads.
-static json_t *summarize(char *program, char *model) {
+// What `resnet summary` predicts for a batch of 128 CIFAR images on two threads. recompute: NULL or
+// that option.
+static json_t *summarize(char *program, char *model, char *recompute) {
     char text[300];
     snprintf(text, sizeof text, "%s", scratch_path("text"));
     peak_bytes(text, (char *[]){program, "summary", model, "--classes", "10", "--input", "3x32x32",
-                                "--batch", "128", "--threads", "2", "--json", NULL});
+                                "--batch", "128", "--threads", "2", "--json", recompute, NULL});
     json_t *summary = json_load_file(text, 0, NULL);
     assert_non_null(summary);
     return summary;
@@ -54,7 +55,8 @@ static double member(const json_t *summary, const char *key) {
     return json_number_value(json_object_get(summary, key));
 }
 
-// Also of a network whose auxiliary heads are there in training alone: two fifths of its weights.
+// Also of a network whose auxiliary heads are there in training alone: two fifths of its weights;
+// and with recomputation, which is worth having.
 static void test_prediction(void **state) {
     (void)state;
     char *program = getenv("RESNET_PROGRAM");
@@ -62,25 +64,35 @@ static void test_prediction(void **state) {
     if (program == NULL || (sanitize != NULL && *sanitize != '\0')) {
         skip(); // a sanitizer's own memory would be counted
     }
-    static char *const MODELS[] = {"resnet56", "googlenet"};
+    static char *const RUNS[][2] = {
+        {"resnet56", NULL}, {"resnet56", "--recompute"}, {"googlenet", NULL}};
     char data[300], text[300];
     snprintf(data, sizeof data, "cifar10:%s", scratch_path("data"));
     snprintf(text, sizeof text, "%s", scratch_path("text"));
     double alone = peak_bytes(text, (char *[]){program, "--version", NULL});
     double images = 3072.0 * (SCRATCH_TRAIN + SCRATCH_TEST);
-    for (int i = 0; i < 2; i++) {
+    double without = 0;
+    for (int i = 0; i < 3; i++) {
+        char *model = RUNS[i][0], *recompute = RUNS[i][1];
         char out[300], weights[400], what[100];
-        snprintf(out, sizeof out, "%s", scratch_path(MODELS[i]));
+        snprintf(out, sizeof out, "%s", scratch_path(recompute != NULL ? "less" : model));
         snprintf(weights, sizeof weights, "%s/model.safetensors", out);
-        json_t *summary = summarize(program, MODELS[i]);
-        double taken = peak_bytes(text, (char *[]){program, "train", "--model", MODELS[i], "--data",
-                                                   data, "--out", out, "--batch", "128",
-                                                   "--iterations", "2", "--threads", "2", NULL});
-        snprintf(what, sizeof what, "training %s with batch 128", MODELS[i]);
+        json_t *summary = summarize(program, model, recompute);
+        double taken =
+            peak_bytes(text, (char *[]){program, "train", "--model", model, "--data", data, "--out",
+                                        out, "--batch", "128", "--iterations", "2", "--threads",
+                                        "2", recompute, NULL});
+        snprintf(what, sizeof what, "training %s with batch 128%s", model,
+                 recompute != NULL ? ", recomputing" : "");
         check(what, taken - alone - images, member(summary, "training_bytes"));
+        if (recompute != NULL) {
+            assert_true(taken - alone - images < without / 2);
+        } else {
+            without = taken - alone - images;
+        }
         taken = peak_bytes(text, (char *[]){program, "eval", weights, "--data", data, "--batch",
                                             "128", "--threads", "2", NULL});
-        snprintf(what, sizeof what, "running %s with batch 128", MODELS[i]);
+        snprintf(what, sizeof what, "running %s with batch 128", model);
         check(what, taken - alone - 3072.0 * SCRATCH_TEST, member(summary, "inference_bytes"));
         json_decref(summary);
     }

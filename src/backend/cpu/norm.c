@@ -129,6 +129,9 @@ static void statistics_task(void *context, int task, int worker) {
         saved[channel] = (float)mean[c];
         saved[run->channels + channel] =
             (float)(1 / sqrt(variance + (double)call->node->norm.epsilon));
+        if (call->norm_momentum == 0) {
+            continue;
+        }
         running_mean[channel] = moved(running_mean[channel], mean[c], call->norm_momentum);
         running_variance[channel] =
             moved(running_variance[channel], squares[c] / others, call->norm_momentum);

@@ -39,6 +39,9 @@ static Moments batch_moments(const Real *x, size_t rows, size_t channels, size_t
 
 // One value alone has no unbiased variance; its biased one, 0, keeps the running value finite.
 static void update_running(const Call *call, Moments moments, size_t rows, size_t c) {
+    if (call->norm_momentum == 0) {
+        return;
+    }
     Real *mean = call->param[MEAN], *variance = call->param[VARIANCE];
     Real momentum = (Real)call->norm_momentum;
     Real unbiased = rows > 1 ? (Real)rows / (Real)(rows - 1) : 1;
