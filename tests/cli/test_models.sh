@@ -59,6 +59,11 @@ one=$(bytes inference_bytes)
 run summary resnet20 --json --batch 64
 [ "$(bytes inference_bytes)" -gt "$one" ] || fail 'a batch of 64 takes no more than one image'
 [ "$(bytes training_bytes)" -gt "$(bytes inference_bytes)" ] || fail 'training takes no more'
+all=$(bytes training_bytes)
+run summary resnet20 --json --batch 64 --recompute
+[ "$(bytes training_bytes)" -lt $((all * 2 / 3)) ] || fail 'recomputation takes no less'
+run summary resnet20 --batch 64 --recompute
+expect_line '^       to train [0-9.]+ MB with a batch of 64 and recomputation, data set apart$'
 run summary resnet20 --json --shortcut B
 expect_line '"shortcut":"B".*"parameters":272474,'
 run summary resnet20 --json --classes 100 --input 1x32x32
