@@ -41,7 +41,7 @@ endforeach()
 
 # The kernels: one source, compiled once for each instruction set. Contraction is on here alone
 # (-std=c17 switches it off in GCC, which would leave no FMA). A new instruction set is two lines.
-# A set that differs in the kernels on bytes alone takes the others' (kernels.c).
+# A set that differs in the kernels on bytes or bf16 alone takes the others' (int8_set.c, bf16_set.c).
 function(resnet_kernels isa files)
   set(target kernels_${isa})
   file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/backend/cpu/kernels/${files}.c)
@@ -62,6 +62,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   resnet_kernels(avx2 * -mavx2 -mfma -mbmi2)
   resnet_kernels(avx512 * ${avx512})
   resnet_kernels(avx512vnni int8_* ${avx512} -mavx512vnni)
+  resnet_kernels(avx512bf16 bf16_* ${avx512} -mavx512bf16)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   resnet_kernels(neon *)
 endif()

@@ -50,7 +50,7 @@ RESNET_API const char *resnet_version(void);
 RESNET_API const char *resnet_last_error(void);
 // CPUs that this process may use (affinity and cgroup quota): the default number of threads.
 RESNET_API int resnet_cpu_count(void);
-// The instruction set that the kernels use here: "avx512vnni", "avx512", "avx2", "neon",
+// The instruction set that the kernels use here: "avx512bf16", "avx512vnni", "avx512", "avx2", "neon",
 // "portable". The environment's RESNET_ISA forces one. NULL when that is not to be had (see
 // resnet_last_error()).
 RESNET_API const char *resnet_isa(void);
@@ -212,7 +212,7 @@ RESNET_API resnet_status resnet_data_write_png(const resnet_data *data, int samp
 typedef struct resnet_session_options {
     int threads;           // 0: resnet_cpu_count()
     int batch;             // most images at once; 1
-    const char *precision; // "int8" or "fp32"; NULL: as resnet_model_precision() tells
+    const char *precision; // "int8", "bf16" or "fp32"; NULL: as resnet_model_precision() tells
 } resnet_session_options;
 
 RESNET_API void resnet_session_options_default(resnet_session_options *options);
@@ -318,7 +318,7 @@ RESNET_API resnet_status resnet_session_run_timed(resnet_session *session, const
 
 // Measures what that many cores (0: resnet_cpu_count()) can do at most: 10^9 floating point
 // operations a second, multiply-adds in registers alone; for "int8" those of layers on bytes.
-// precision: "fp32", "int8".
+// precision: "fp32", "bf16", "int8".
 RESNET_API resnet_status resnet_measure_peak(int threads, const char *precision, double *gflops);
 // Measures 10^9 bytes a second between cores and memory; takes some hundred megabytes meanwhile.
 RESNET_API resnet_status resnet_measure_bandwidth(int threads, double *gigabytes);

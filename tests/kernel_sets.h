@@ -13,7 +13,8 @@ static int set_count;
 
 static inline void find_sets(void) {
 #if defined(__x86_64__)
-    const Kernels *all[] = {&kernels_portable, &kernels_avx2, &kernels_avx512, &kernels_avx512vnni};
+    const Kernels *all[] = {&kernels_portable, &kernels_avx2, &kernels_avx512, &kernels_avx512vnni,
+                            &kernels_avx512bf16};
 #elif defined(__aarch64__)
     const Kernels *all[] = {&kernels_portable, &kernels_neon};
 #else

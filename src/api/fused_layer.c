@@ -28,12 +28,13 @@ static void count_bytes(const Graph *graph, const Node *node, resnet_fused_layer
         elements += node_elements(&graph->nodes[node->input[k]]);
     }
     out->image_bytes = (int64_t)(elements * sizeof(float));
-    // A layer on bytes has bytes as weights, and little besides.
+    // A layer on bytes has bytes as weights, one in bf16 half floats, and little besides.
     const bool bytes = node->input[0] != NODE_NONE && graph->nodes[node->input[0]].bytes;
+    const size_t weight = bytes ? 1 : node->bf16 ? sizeof(float) / 2 : sizeof(float);
     for (int p = 0; p < NODE_PARAMS; p++) {
         if (node->param[p] != PARAM_NONE) {
             out->weight_bytes += (int64_t)(graph->params[node->param[p]].elements *
-                                           (bytes && p == 0 ? 1 : sizeof(float)));
+                                           (p == 0 ? weight : sizeof(float)));
         }
     }
 }
@@ -65,10 +66,14 @@ Status fused_layer(const Network *network, int index, resnet_fused_layer *out) {
 
 resnet_status resnet_measure_peak(int threads, const char *precision, double *gflops) {
     *gflops = 0;
-    const bool bytes = strcmp(precision, "int8") == 0;
-    if (!bytes && strcmp(precision, "fp32") != 0) {
+    Arithmetic of = ARITHMETIC_FLOAT;
+    if (strcmp(precision, "int8") == 0) {
+        of = ARITHMETIC_BYTES;
+    } else if (strcmp(precision, "bf16") == 0) {
+        of = ARITHMETIC_BF16;
+    } else if (strcmp(precision, "fp32") != 0) {
         return (resnet_status)status_fail(
-            STATUS_USAGE, "there is no precision '%.32s', only fp32 and int8", precision);
+            STATUS_USAGE, "there is no precision '%.32s', only fp32, bf16 and int8", precision);
     }
     const Backend *backend = NULL;
     Threads *pool = NULL;
@@ -77,7 +82,7 @@ resnet_status resnet_measure_peak(int threads, const char *precision, double *gf
         status = threads_create(threads > 0 ? threads : cpu_count(), &pool);
     }
     if (status == STATUS_OK) {
-        *gflops = backend->peak(bytes, pool) * 1e-9;
+        *gflops = backend->peak(of, pool) * 1e-9;
     }
     threads_destroy(pool);
     return (resnet_status)status;

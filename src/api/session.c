@@ -12,19 +12,22 @@ void resnet_session_options_default(resnet_session_options *options) {
     *options = (resnet_session_options){.threads = 0, .batch = 1};
 }
 
-// The quantisation that the session runs with; NULL: float.
+// The quantisation that the session runs with, NULL: none; and whether layers are in bf16.
 static Status choose_precision(const resnet_model *model, const char *precision,
-                               const Quantization **out) {
+                               const Quantization **out, bool *bf16) {
+    *bf16 = false;
     *out = model->file->quantization;
     if (precision == NULL) {
         return STATUS_OK;
     }
-    if (strcmp(precision, "fp32") == 0) {
+    *bf16 = strcmp(precision, "bf16") == 0;
+    if (*bf16 || strcmp(precision, "fp32") == 0) {
         *out = NULL;
         return STATUS_OK;
     }
     if (strcmp(precision, "int8") != 0) {
-        return status_fail(STATUS_USAGE, "precision '%.40s' is neither fp32 nor int8", precision);
+        return status_fail(STATUS_USAGE, "precision '%.40s' is none of fp32, bf16 and int8",
+                           precision);
     }
     return *out != NULL ? STATUS_OK
                         : status_fail(STATUS_USAGE,
@@ -39,7 +42,8 @@ static Status session_fill(resnet_session *session, const resnet_session_options
     if (options->batch < 1) {
         return status_fail(STATUS_USAGE, "a batch of %d images is not possible", options->batch);
     }
-    TRY(choose_precision(model, options->precision, &session->quantization));
+    bool bf16 = false;
+    TRY(choose_precision(model, options->precision, &session->quantization, &bf16));
     TRY(backend_cpu(&backend));
     TRY(threads_create(options->threads > 0 ? options->threads : cpu_count(), &session->threads));
     TRY(model_ready(model));
@@ -49,7 +53,8 @@ static Status session_fill(resnet_session *session, const resnet_session_options
                               .batch = options->batch,
                               .phase = PHASE_INFERENCE,
                               .fuse = true,
-                              .quantization = session->quantization};
+                              .quantization = session->quantization,
+                              .bf16 = bf16};
     return network_create(model->file->graph, model->file->parameters, &network, &session->network);
 }
 

@@ -5,7 +5,8 @@
 //
 // Activations are [batch][height][width][channels]; parameters as the checkpoint has them. Element
 // type is the backend's: `element_size` bytes, float or double. Attributes stay float. Values of
-// nodes that say so are bytes (int8.h), the same ones in every backend.
+// nodes that say so are bytes (int8.h), the same ones in every backend; layers that say so multiply
+// in bf16 (base/bf16.h).
 //
 // Exactness: results depend on the call's arguments only, not on the number of threads, and for the
 // cpu backend not on the instruction set among those with FMA.
@@ -19,6 +20,9 @@ typedef enum Phase {
     PHASE_INFERENCE, // norms use running statistics; nothing is put aside
     PHASE_TRAINING   // norms use the batch's statistics and update the running ones
 } Phase;
+
+// What a layer multiplies: floats, bytes (int8.h) or bf16 (base/bf16.h).
+typedef enum Arithmetic { ARITHMETIC_FLOAT, ARITHMETIC_BYTES, ARITHMETIC_BF16 } Arithmetic;
 
 // One node's run. Pointers are NULL where the node has no such thing.
 typedef struct Call {
@@ -75,12 +79,12 @@ typedef struct Backend {
     void (*prepare)(const Call *call);
     void (*forward)(const Call *call);
     void (*backward)(const Call *call);
-    // How a node is computed, where there is a choice: "direct", "winograd", "int8"; else NULL.
+    // How a node is computed, where there is a choice: "direct", "winograd", "int8", "bf16";
+    // else NULL.
     const char *(*path)(const Graph *graph, const Node *node, Phase phase);
-    // Measures the most floating point operations, or for `bytes` those of layers on bytes, a
-    // second that the pool's workers reach together; takes some hundredths of a second. NULL for
-    // the references.
-    double (*peak)(bool bytes, Threads *threads);
+    // Measures the most operations a second in this arithmetic that the pool's workers reach
+    // together; takes some hundredths of a second. NULL for the references.
+    double (*peak)(Arithmetic of, Threads *threads);
 } Backend;
 
 extern const Backend backend_reference;        // float

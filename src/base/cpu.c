@@ -14,6 +14,7 @@ static const char *const isa_names[ISA_COUNT] = {
     [ISA_AVX2] = "avx2",
     [ISA_AVX512] = "avx512",
     [ISA_AVX512VNNI] = "avx512vnni",
+    [ISA_AVX512BF16] = "avx512bf16",
 };
 
 const char *isa_name(Isa isa) { return isa >= 0 && isa < ISA_COUNT ? isa_names[isa] : NULL; }
@@ -39,6 +40,8 @@ bool isa_supported(Isa isa) {
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     case ISA_AVX512VNNI:
         return isa_supported(ISA_AVX512) && __builtin_cpu_supports("avx512vnni");
+    case ISA_AVX512BF16:
+        return isa_supported(ISA_AVX512VNNI) && __builtin_cpu_supports("avx512bf16");
 #endif
     default:
         return false;

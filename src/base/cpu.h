@@ -5,10 +5,19 @@
 
 #include <stdbool.h>
 
-typedef enum Isa { ISA_PORTABLE, ISA_NEON, ISA_AVX2, ISA_AVX512, ISA_AVX512VNNI, ISA_COUNT } Isa;
+typedef enum Isa {
+    ISA_PORTABLE,
+    ISA_NEON,
+    ISA_AVX2,
+    ISA_AVX512,
+    ISA_AVX512VNNI,
+    ISA_AVX512BF16,
+    ISA_COUNT
+} Isa;
 
 // "portable", "neon", "avx2" (with FMA), "avx512" (F, BW, DQ, VL), "avx512vnni" (with VNNI
-// too, which makes layers on bytes faster). NULL for no such set.
+// too, which makes layers on bytes faster), "avx512bf16" (with both that and BF16, for layers in
+// bf16). NULL for no such set.
 const char *isa_name(Isa isa);
 
 // Whether this CPU and its operating system run `isa`.

@@ -130,6 +130,7 @@ typedef struct Node {
     bool bytes;
     float scale;
     int32_t zero;
+    bool bf16; // the layer multiplies in bf16 (set by graph_use_bf16() only)
     // By kind: conv {weight, bias, then folded: scale, shift, mean, variance};
     // norm {scale, shift, mean, variance}; linear {weight, bias}. PARAM_NONE where absent.
     ParamId param[NODE_PARAMS];

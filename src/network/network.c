@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "graph/bf16.h"
 #include "graph/fuse.h"
 #include "graph/op.h"
 #include "graph/plan.h"
@@ -59,6 +60,10 @@ static Status network_layout(Network *network, const Graph *graph, const Network
         Status status = graph_quantize(fused, options->quantization, &network->fused);
         graph_destroy(fused);
         TRY(status);
+    }
+    if (options->bf16) {
+        assert(options->fuse && !training);
+        graph_use_bf16(network->fused);
     }
     network->graph = network->fused != NULL ? network->fused : graph;
     network->arena = arena_create();

@@ -47,6 +47,7 @@ typedef struct NetworkOptions {
     // Inference of the fused form only: which of its values are bytes. NULL: none. Read when the
     // network is made.
     const Quantization *quantization;
+    bool bf16;        // inference of the fused form only: graph_use_bf16()
     bool keep_values; // every node's output stays readable after forward (more memory)
     // Training: keep block inputs only and run the rest forward again in the backward pass
     // (activation checkpointing): less memory, the same bits, about a third more time.

@@ -3,8 +3,8 @@
 #include "backend/cpu/conv.h"
 
 // Best first; the last one applies to everything.
-static const ConvPath *const paths[] = {&conv_int8_winograd, &conv_int8, &conv_winograd, &conv_stem,
-                                        &conv_direct};
+static const ConvPath *const paths[] = {&conv_int8_winograd, &conv_int8, &conv_bf16,
+                                        &conv_winograd,      &conv_stem, &conv_direct};
 
 const ConvPath *conv_path(const ConvGeometry *g, Phase phase) {
     int i = 0;
@@ -18,6 +18,7 @@ static ConvGeometry node_geometry(const Graph *graph, const Node *node, int batc
     const Node *input = &graph->nodes[node->input[0]];
     ConvGeometry g = conv_geometry(node, input->shape, batch);
     g.bytes = input->bytes;
+    g.bf16 = node->bf16;
     return g;
 }
 
@@ -40,6 +41,7 @@ const char *conv_path_name(const Graph *graph, const Node *node, Phase phase) {
 static ConvGeometry call_geometry(const Call *call, int batch) {
     ConvGeometry g = conv_geometry(call->node, call->input_shape[0], batch);
     g.bytes = call_reads_bytes(call, 0);
+    g.bf16 = call->node->bf16;
     return g;
 }
 

@@ -31,6 +31,7 @@ typedef struct ConvGeometry {
     int joined; // by conv_joined(): source columns side by side that are one pixel here; else 1
     int64_t weight_size;
     bool bytes; // the input is bytes (conv_int8.c)
+    bool bf16;  // products are of bf16 (conv_bf16.c)
 } ConvGeometry;
 
 // The geometry of a conv or linear node; where every pixel stands for itself (1x1, stride 1,
@@ -64,6 +65,7 @@ ConvAxis conv_axis(const ConvGeometry *g, bool backward, int kernel, int phase);
 typedef struct ConvView {
     int height, width; // of the source image
     int channels;      // to read
+    int pack;          // of them, in one element of the strip: 1, or 2 rounded to bf16
     int pixel_stride;  // floats from pixel to pixel of the source
     int grid_height, grid_width;
     int window_height, window_width, stride, top, left;
@@ -72,7 +74,7 @@ typedef struct ConvView {
 } ConvView;
 
 // The part of a view that a strip holds: grid rows y0 … y1-1, columns x0 … x1-1, blocks of 16
-// channels b0 … b1-1.
+// elements b0 … b1-1.
 typedef struct ConvPart {
     int y0, y1, x0, x1, b0, b1;
 } ConvPart;
@@ -84,6 +86,11 @@ typedef struct ConvStrip {
     int rows, pitch; // strip rows; pixels in each
     ptrdiff_t plane; // floats from block to block
 } ConvStrip;
+
+// Blocks of 16 elements that a strip with all channels has.
+static inline int conv_view_blocks(const ConvView *view) {
+    return blocks_of((view->channels + view->pack - 1) / view->pack);
+}
 
 ConvView conv_view_forward(const ConvGeometry *g);
 ConvView conv_view_backward(const ConvGeometry *g); // of the output's gradient, for the input's
@@ -215,7 +222,7 @@ typedef struct ConvSweep {
     bool backward;
     ConvView view;
     ConvCut cut;
-    int depth, lanes;                      // channels summed over and channels made, of one group
+    int depth, lanes; // of one group: elements of a strip's pixel summed over, channels made
     int out_height, out_width, out_stride; // of what is made: image and grid's step in it
     const float *source, *weights;
     const float *start;    // [group][lanes_of(lanes)] or NULL
@@ -274,6 +281,7 @@ void winograd_weights_run(const ConvGeometry *g, const Kernels *kernels, const f
 extern const ConvPath conv_direct;   // conv_direct.c: every geometry
 extern const ConvPath conv_winograd; // conv_winograd.c: 3x3, stride 1, pad 1, one group
 extern const ConvPath conv_stem;     // conv_stem.c: 7x7, stride 2, few channels, at inference
+extern const ConvPath conv_bf16;     // conv_bf16.c: layers in bf16
 // Inputs of bytes: conv_int8.c, every geometry; conv_int8_winograd.c, as conv_winograd.
 extern const ConvPath conv_int8, conv_int8_winograd;
 const ConvPath *conv_path(const ConvGeometry *g, Phase phase);

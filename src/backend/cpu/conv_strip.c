@@ -22,6 +22,7 @@ ConvView conv_view_forward(const ConvGeometry *g) {
                       .stride = g->stride,
                       .top = g->pad,
                       .left = g->pad,
+                      .pack = g->bf16 ? 2 : 1,
                       .joined = g->joined};
 }
 
@@ -47,6 +48,7 @@ ConvView conv_view_backward(const ConvGeometry *g) {
                      .grid_height = ceil_divide(g->height, g->stride),
                      .grid_width = ceil_divide(g->width, g->stride),
                      .stride = 1,
+                     .pack = 1,
                      .joined = 1};
     backward_window(g, g->kernel_height, &view.window_height, &view.top);
     backward_window(g, g->kernel_width, &view.window_width, &view.left);
@@ -63,6 +65,7 @@ ConvView conv_view_gradient(const ConvGeometry *g) {
                       .window_height = 1,
                       .window_width = 1,
                       .stride = 1,
+                      .pack = 1,
                       .joined = 1};
 }
 
@@ -155,8 +158,8 @@ void conv_strip_fill(const ConvView *view, const ConvPart *part, const float *im
                      const ConvKernels *kernels) {
     const int columns = part->x1 - part->x0, stride = view->stride;
     const ConvStrip strip = conv_strip(view, part->y1 - part->y0, columns);
-    const int skip = part->b0 * CONV_BLOCK;
-    const int channels = least(view->channels, part->b1 * CONV_BLOCK) - skip;
+    const int block = CONV_BLOCK * view->pack, skip = part->b0 * block;
+    const int channels = least(view->channels, part->b1 * block) - skip;
     for (int r = 0; r < strip.rows; r++) {
         const int y = stride <= view->window_height
                           ? part->y0 * stride + r - view->top
@@ -178,7 +181,7 @@ void conv_strip_fill(const ConvView *view, const ConvPart *part, const float *im
 }
 
 ConvCut conv_cut(const ConvView *view, int64_t images) {
-    const int blocks = blocks_of(view->channels);
+    const int blocks = conv_view_blocks(view);
     ConvCut cut = {.blocks = blocks};
     cut.columns = ceil_divide(view->grid_width, ceil_divide(view->grid_width, STRIP_COLUMNS));
     // As many rows as fit with all channels, but enough for tiles to use their weights often.
@@ -218,7 +221,7 @@ ConvPart conv_cut_part(const ConvView *view, const ConvCut *cut, int index) {
                       .x0 = x,
                       .x1 = least(x + cut->columns, view->grid_width),
                       .b0 = 0,
-                      .b1 = blocks_of(view->channels)};
+                      .b1 = conv_view_blocks(view)};
 }
 
 void conv_ahead_set(ConvAhead *ahead, int span, const ConvView *view, const ConvPart *part,
@@ -238,11 +241,11 @@ void conv_ahead_set(ConvAhead *ahead, int span, const ConvView *view, const Conv
     const ptrdiff_t first = (ptrdiff_t)y0 * view->width + x0;
     const ptrdiff_t pixels = (ptrdiff_t)(y1 - 1) * view->width + x1 - first;
     const ptrdiff_t pixel = (ptrdiff_t)view->pixel_stride * (ptrdiff_t)sizeof(float);
-    const int channels = least(view->channels, part->b1 * CONV_BLOCK) - part->b0 * CONV_BLOCK;
-    ConvSpan s = {
-        .at = (const char *)(image + first * view->pixel_stride + (ptrdiff_t)part->b0 * CONV_BLOCK),
-        .piece = pixels * pixel,
-        .pieces = 1};
+    const int block = CONV_BLOCK * view->pack, skip = part->b0 * block;
+    const int channels = least(view->channels, part->b1 * block) - skip;
+    ConvSpan s = {.at = (const char *)(image + first * view->pixel_stride + skip),
+                  .piece = pixels * pixel,
+                  .pieces = 1};
     if (channels * view->joined < view->pixel_stride) {
         s.piece = channels * (ptrdiff_t)sizeof(float);
         s.stride = pixel;

@@ -34,7 +34,7 @@ ConvSweep conv_sweep_forward(const ConvGeometry *g, const Kernels *kernels) {
                        .kernels = kernels,
                        .view = view,
                        .cut = conv_cut(&view, strip_tasks(g, g->out_channels)),
-                       .depth = g->channels,
+                       .depth = (g->channels + view.pack - 1) / view.pack,
                        .lanes = g->out_channels,
                        .out_height = g->out_height,
                        .out_width = g->out_width,
@@ -243,7 +243,7 @@ static Item item_of(const Run *run, int index) {
     item.source =
         sweep->source +
         (ptrdiff_t)item.image * sweep->view.height * sweep->view.width * sweep->view.pixel_stride +
-        (ptrdiff_t)item.group * sweep->depth;
+        (ptrdiff_t)item.group * sweep->view.channels;
     return item;
 }
 

@@ -68,8 +68,8 @@ static void op_forward(const Call *call, const Kernels *kernels) {
     static void backward_##isa(const Call *call) {                                                 \
         cpu_ops[call->node->op]->backward(call, &kernels_##isa);                                   \
     }                                                                                              \
-    static double peak_##isa(bool bytes, Threads *threads) {                                       \
-        return peak_measure(&kernels_##isa, bytes, threads);                                       \
+    static double peak_##isa(Arithmetic of, Threads *threads) {                                    \
+        return peak_measure(&kernels_##isa, of, threads);                                          \
     }                                                                                              \
     static const Backend backend_##isa = {                                                         \
         .name = "cpu " #isa,                                                                       \
@@ -88,6 +88,7 @@ CPU_BACKEND(portable);
 CPU_BACKEND(avx2);
 CPU_BACKEND(avx512);
 CPU_BACKEND(avx512vnni);
+CPU_BACKEND(avx512bf16);
 #elif defined(__aarch64__)
 CPU_BACKEND(neon);
 #endif
@@ -98,9 +99,8 @@ static const struct {
     const Backend *backend;
 } choices[] = {
 #if defined(__x86_64__)
-    {ISA_AVX512VNNI, &backend_avx512vnni},
-    {ISA_AVX512, &backend_avx512},
-    {ISA_AVX2, &backend_avx2},
+    {ISA_AVX512BF16, &backend_avx512bf16}, {ISA_AVX512VNNI, &backend_avx512vnni},
+    {ISA_AVX512, &backend_avx512},         {ISA_AVX2, &backend_avx2},
 #elif defined(__aarch64__)
     {ISA_NEON, &backend_neon},
 #endif

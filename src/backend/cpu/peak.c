@@ -9,7 +9,7 @@ enum { ROUNDS = 5, TURNS = 2000000 };
 
 typedef struct Peak {
     const Kernels *kernels;
-    bool bytes;
+    Arithmetic of;
     double rate[THREADS_MAX];
 } Peak;
 
@@ -27,15 +27,18 @@ static void measure(void *context, int task, int worker) {
         float result;
         int32_t sum;
         const double begin = core_seconds();
-        const double operations = peak->bytes ? peak->kernels->int8->peak(TURNS, 3, &sum)
-                                              : peak->kernels->conv->peak(TURNS, values, &result);
+        const Kernels *kernels = peak->kernels;
+        const double operations = peak->of == ARITHMETIC_BYTES ? kernels->int8->peak(TURNS, 3, &sum)
+                                  : peak->of == ARITHMETIC_BF16
+                                      ? kernels->bf16->peak(TURNS, values, &result)
+                                      : kernels->conv->peak(TURNS, values, &result);
         const double rate = operations / (core_seconds() - begin);
         peak->rate[task] = rate > peak->rate[task] ? rate : peak->rate[task];
     }
 }
 
-double peak_measure(const Kernels *kernels, bool bytes, Threads *threads) {
-    Peak peak = {.kernels = kernels, .bytes = bytes};
+double peak_measure(const Kernels *kernels, Arithmetic of, Threads *threads) {
+    Peak peak = {.kernels = kernels, .of = of};
     const int workers = threads_count(threads);
     threads_run(threads, workers, measure, &peak);
     double sum = 0;

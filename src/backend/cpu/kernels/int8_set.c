@@ -5,7 +5,7 @@
 
 #if defined(__AVX512VNNI__)
 
-extern const ConvKernels conv_kernels_avx512;
+extern const ConvKernels conv_kernels_avx512, bf16_kernels_avx512;
 extern const MapKernels map_kernels_avx512;
 extern const WinogradKernels winograd_kernels_avx512;
 extern const Int8Kernels int8_kernels_avx512vnni;
@@ -14,6 +14,7 @@ const Kernels kernels_avx512vnni = {
     .isa = ISA_AVX512VNNI,
     .lanes = 16,
     .conv = &conv_kernels_avx512,
+    .bf16 = &bf16_kernels_avx512,
     .map = &map_kernels_avx512,
     .winograd = &winograd_kernels_avx512,
     .int8 = &int8_kernels_avx512vnni,

@@ -4,6 +4,7 @@
 #include "backend/cpu/kernels/vector.h"
 
 extern const ConvKernels KERNEL(conv_kernels);
+extern const ConvKernels KERNEL(bf16_kernels);
 extern const MapKernels KERNEL(map_kernels);
 extern const WinogradKernels KERNEL(winograd_kernels);
 extern const Int8Kernels KERNEL(int8_kernels);
@@ -17,6 +18,7 @@ const Kernels KERNEL(kernels) = {
     .isa = KERNEL_JOIN(ISA, KERNELS_ISA),
     .lanes = LANES,
     .conv = &KERNEL(conv_kernels),
+    .bf16 = &KERNEL(bf16_kernels),
     .map = &KERNEL(map_kernels),
     .winograd = &KERNEL(winograd_kernels),
     .int8 = &KERNEL(int8_kernels),

@@ -14,6 +14,7 @@ typedef struct Kernels {
     Isa isa;
     int lanes; // floats in a vector
     const ConvKernels *conv;
+    const ConvKernels *bf16; // the same on pairs of bf16 (bf16_kernels.c)
     const MapKernels *map;
     const WinogradKernels *winograd;
     const Int8Kernels *int8;
@@ -21,7 +22,7 @@ typedef struct Kernels {
 
 extern const Kernels kernels_portable;
 #if defined(__x86_64__)
-extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512vnni;
+extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512vnni, kernels_avx512bf16;
 #elif defined(__aarch64__)
 extern const Kernels kernels_neon;
 #endif

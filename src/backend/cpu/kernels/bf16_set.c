@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// AVX-512 with VNNI and BF16: a set of its own whose kernels on bf16 alone are (the build compiles
+// bf16_*.c for it); all others are those of AVX-512 and of AVX-512 with VNNI.
+#include "backend/cpu/kernels/kernels.h"
+
+#if defined(__AVX512BF16__)
+
+extern const ConvKernels conv_kernels_avx512, bf16_kernels_avx512bf16;
+extern const MapKernels map_kernels_avx512;
+extern const WinogradKernels winograd_kernels_avx512;
+extern const Int8Kernels int8_kernels_avx512vnni;
+
+const Kernels kernels_avx512bf16 = {
+    .isa = ISA_AVX512BF16,
+    .lanes = 16,
+    .conv = &conv_kernels_avx512,
+    .bf16 = &bf16_kernels_avx512bf16,
+    .map = &map_kernels_avx512,
+    .winograd = &winograd_kernels_avx512,
+    .int8 = &int8_kernels_avx512vnni,
+};
+
+#endif
