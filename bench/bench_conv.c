@@ -4,8 +4,8 @@
 // backward to the weights, and both backward passes together. Then by path: 3x3 convolutions
 // forward at inference, with folded norm, residual and ReLU, and in training. There the operations
 // are those of the direct sum whatever the path, so that more than the peak can be shown; the star
-// marks the path that is taken. At last the same for layers on bytes, as a fraction of the core's
-// peak in products of bytes.
+// marks the path that is taken. At last the same for layers in bf16 and on bytes, as a fraction of
+// the core's peak in products of these.
 //
 //     bench_conv [--isa NAME] [--threads N] [--repeats N] [--only TEXT]
 //
@@ -77,7 +77,7 @@ static const Case path_cases[] = {
     {"64-64 @8, batch 128", 128, 64, 8, 64, 3, 1},
 };
 
-// On bytes, all with a residual.
+// In bf16 and on bytes, all with a residual.
 static const Case byte_cases[] = {
     {"7x7 3-64 /2 @224, batch 1", 1, 3, 224, 64, 7, 2},
     {"3x3 64-64 @56, batch 1", 1, 64, 56, 64, 3, 1},
@@ -291,9 +291,23 @@ static void run_bytes(const Case *c, const Kernels *kernels, Threads *threads, d
     printf("\n");
 }
 
+static void run_bf16(const Case *c, const Kernels *kernels, Threads *threads, double peak) {
+    if (c->channels < 16) {
+        return;
+    }
+    printf("%-30s", c->name);
+    Layer layer;
+    layer_create(&layer, c, &conv_bf16, PHASE_INFERENCE, false, threads);
+    layer.geometry.bf16 = true;
+    conv_bf16.prepare(&layer.geometry, &layer.call, kernels);
+    print_rate(FORWARD, &layer, kernels, peak, "\n");
+    layer_destroy(&layer);
+}
+
 static const Kernels *choose(const char *name) {
     const Kernels *all[] = {
 #if defined(__x86_64__)
+        &kernels_avx512bf16,
         &kernels_avx512vnni,
         &kernels_avx512,
         &kernels_avx2,
@@ -335,8 +349,9 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", status_message());
         return 2;
     }
-    const double peak = peak_measure(kernels, false, NULL);
-    const double byte_peak = peak_measure(kernels, true, NULL);
+    const double peak = peak_measure(kernels, ARITHMETIC_FLOAT, NULL);
+    const double bf16_peak = peak_measure(kernels, ARITHMETIC_BF16, NULL);
+    const double byte_peak = peak_measure(kernels, ARITHMETIC_BYTES, NULL);
     printf("%s, %s, %d thread(s), peak of a core %.1f GFLOP/s\n", cpu_name(),
            isa_name(kernels->isa), thread_count, peak * 1e-9);
     printf("%-30s %8s  %13s  %13s  %13s  %13s\n", "GFLOP/s for each core, of peak", "MFLOP",
@@ -355,6 +370,12 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof path_cases / sizeof path_cases[0]; i++) {
         if (strstr(path_cases[i].name, only) != NULL) {
             run_paths(&path_cases[i], kernels, threads, peak);
+        }
+    }
+    printf("\nlayers in bf16, peak of a core %.1f GFLOP/s\n", bf16_peak * 1e-9);
+    for (size_t i = 0; i < sizeof byte_cases / sizeof byte_cases[0]; i++) {
+        if (strstr(byte_cases[i].name, only) != NULL) {
+            run_bf16(&byte_cases[i], kernels, threads, bf16_peak);
         }
     }
     printf("\nlayers on bytes, peak of a core %.1f GOP/s\n%-30s  %13s  %13s\n", byte_peak * 1e-9,

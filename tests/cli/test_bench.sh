@@ -33,7 +33,7 @@ expect_sentence 1 "$T/none/picture.svg: cannot write: No such file or directory"
 # ---- inference ----
 run bench resnet20 --batch 4 --threads 1 --seconds 0.5 --json
 expect_like 0 '{"model":"resnet20","mode":"inference","batch":4,"threads":1,"precision":"fp32",*}' ''
-expect_line '"isa":"(avx512vnni|avx512|avx2|neon|portable)","cpu":"[^"]+","runs":[0-9]+,"latency_ms":\{"p50":'
+expect_line '"isa":"(avx512bf16|avx512vnni|avx512|avx2|neon|portable)","cpu":"[^"]+","runs":[0-9]+,"latency_ms":\{"p50":'
 expect_line '"startup_ms":null\}$'
 p50=$(number p50)
 holds "0 < $p50 && $p50 <= $(number p90) && $(number p90) <= $(number p99)"

@@ -69,7 +69,7 @@ check '-o wants a value' quantize x --data a:b -o
 check "-o wants a value that is not empty, not ''" quantize x --data a:b -o ''
 check "--method wants one of mse|percentile|max, not 'kl'" quantize x --method kl
 check "--max-drop wants a number from zero up, not '-1'" quantize x --max-drop -1
-check "--precision wants one of fp32|int8, not 'int4'" eval x --precision int4
+check "--precision wants one of fp32|bf16|int8, not 'int4'" eval x --precision int4
 check "quantize has no option '-p'; \`resnet quantize --help\` lists them" quantize x -p y
 check '--train is in fp32, not in int8' bench resnet20 --train --precision int8
 check "--only: 'all' is no experiment; there are degradation, gradients, depth, shortcuts, bottleneck, comparison, responses" \

@@ -24,10 +24,11 @@ check_tiles() { # NAME-OF-THE-SET REGISTER
             finish()
             name = $2
             gsub(/[<>:]/, "", name)
-            if (name ~ /^(conv|weight|int8|winograd)_tile_[0-9]+x[0-9]+/) { tile = name; tiles++ }
+            if (name ~ /^(conv|weight|bf16|int8|winograd)_tile_[0-9]+x[0-9]+/) { tile = name; tiles++ }
             bytes = tile ~ /^(int8|winograd)/
             product = set ~ /vnni/ ? "vpdp(busd|wssd).*%" : "vpmaddwd.*%"
             if (!bytes) product = "vfn?m(add|sub)[0-9]+ps.*%"
+            if (set ~ /bf16/) product = "vdpbf16ps.*%"
             fma = spills = frame = 0
         }
         tile == "" { next }
@@ -57,6 +58,10 @@ listing conv_tile_6x2 "$fma" 'mov    %rsp,%rbp' 'vmovups %ymm2,-0x40(%rbp)' |
     expect 'conv_tile_6x2 moves 1 vectors to the stack'
 listing int8_tile_14x2 'vpmaddwd %zmm1,%zmm2,%zmm3' 'vmovaps %zmm2,0x40(%rsp)' | expect ''
 listing winograd_tile_6x1 "$fma" | expect 'winograd_tile_6x1 has no dot product on zmm'
+found=$(listing bf16_tile_6x2 'vdpbf16ps (%rax){1to16},%zmm1,%zmm2' | check_tiles bf16 zmm)
+[ -z "$found" ] || { printf 'expected nothing, found "%s"\n' "$found" && exit 1; }
+found=$(listing bf16_tile_6x2 "$fma" | check_tiles bf16 zmm)
+[ "$found" = 'bf16: bf16_tile_6x2 has no FMA on zmm' ] || { printf 'found "%s"\n' "$found" && exit 1; }
 listing other 'vmovaps %zmm2,0x40(%rsp)' | expect 'no tiles found'
 
 objects() { find "$build/CMakeFiles/kernels_$1.dir" -name '*.o' | LC_ALL=C sort; }
@@ -64,7 +69,8 @@ found=$(
     for object in $(objects avx512); do objdump -d "$object"; done | check_tiles avx512 zmm
     for object in $(objects avx2); do objdump -d "$object"; done | check_tiles avx2 ymm
     for object in $(objects avx512vnni); do objdump -d "$object"; done | check_tiles avx512vnni zmm
-    for isa in portable avx2 avx512 avx512vnni; do
+    for object in $(objects avx512bf16); do objdump -d "$object"; done | check_tiles avx512bf16 zmm
+    for isa in portable avx2 avx512 avx512vnni avx512bf16; do
         [ -n "$(objects $isa)" ] || echo "$isa: no objects"
         for object in $(objects $isa); do
             nm --defined-only --extern-only "$object" |

@@ -6,10 +6,15 @@
 //
 // where c runs over the input channels of o's group and x is 0 outside of the image.
 // Fused: norm with the running statistics, then + residual, then relu.
+//
+// In bf16 (base/bf16.h) the norm is folded into the weights and what sums begin with, before both
+// are rounded, and the order of sums is stated.
 #include <assert.h>
 #include <math.h>
 
+#include "backend/fold.h"
 #include "backend/reference/ops.h"
+#include "base/bf16.h"
 
 enum { WEIGHT, BIAS, SCALE, SHIFT, MEAN, VARIANCE };
 
@@ -66,10 +71,10 @@ static Real window_sum(const Conv *conv, const Real *x, const Real *weight, int 
 // Bias, folded norm, residual and relu, each where the node has it.
 static Real finished(const Call *call, Real sum, int o, size_t i) {
     const Node *node = call->node;
-    if (call->param[BIAS] != NULL) {
+    if (call->param[BIAS] != NULL && !node->bf16) {
         sum += ((const Real *)call->param[BIAS])[o];
     }
-    if (node->folded_norm) {
+    if (node->folded_norm && !node->bf16) {
         Real scale = ((const Real *)call->param[SCALE])[o];
         Real shift = ((const Real *)call->param[SHIFT])[o];
         Real mean = ((const Real *)call->param[MEAN])[o];
@@ -83,6 +88,34 @@ static Real finished(const Call *call, Real sum, int o, size_t i) {
     return node->relu ? rectified(sum) : sum;
 }
 
+// One output element in bf16, before the residual.
+static Real window_sum_bf16(const Call *call, const Conv *conv, int n, int oy, int ox, int o) {
+    const Real *x = call->input[0], *weight = call->param[WEIGHT];
+    const int first_channel = o / conv->group_out * conv->group_in;
+    double offset;
+    const double factor = fold_channel(call, sizeof(Real), o, &offset);
+    Real sum = (Real)bf16_start((float)offset);
+    for (int block = 0; block < conv->group_in; block += BF16_BLOCK) {
+        for (int tap = 0; tap < conv->kernel_height * conv->kernel_width; tap++) {
+            const int ky = tap / conv->kernel_width, kx = tap % conv->kernel_width;
+            const int iy = oy * conv->stride - conv->pad + ky;
+            const int ix = ox * conv->stride - conv->pad + kx;
+            if (!inside(iy, conv->in.height) || !inside(ix, conv->in.width)) {
+                continue;
+            }
+            const Real *pixel = x + pixel_offset(conv->in, n, iy, ix) + first_channel;
+            for (int i = 0; i < BF16_BLOCK; i++) {
+                const int c = block + (i ^ 1); // the second one of each pair first
+                if (c < conv->group_in) {
+                    const double w = (double)weight[weight_offset(conv, o, c, ky, kx)] * factor;
+                    sum += (Real)bf16_value((float)pixel[c]) * (Real)bf16_value((float)w);
+                }
+            }
+        }
+    }
+    return sum;
+}
+
 static void conv_forward(const Call *call) {
     Conv conv = conv_of(call);
     const Real *x = call->input[0], *weight = call->param[WEIGHT];
@@ -92,7 +125,8 @@ static void conv_forward(const Call *call) {
             for (int ox = 0; ox < conv.out.width; ox++) {
                 size_t pixel = pixel_offset(conv.out, n, oy, ox);
                 for (int o = 0; o < conv.out.channels; o++) {
-                    Real sum = window_sum(&conv, x, weight, n, oy, ox, o);
+                    Real sum = call->node->bf16 ? window_sum_bf16(call, &conv, n, oy, ox, o)
+                                                : window_sum(&conv, x, weight, n, oy, ox, o);
                     y[pixel + (size_t)o] = finished(call, sum, o, pixel + (size_t)o);
                 }
             }

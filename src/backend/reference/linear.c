@@ -4,6 +4,7 @@
 // A checkpoint numbers the inputs i in the order (channel, row, column), while activations lie as
 // (row, column, channel); hence weight_offset().
 #include "backend/reference/ops.h"
+#include "base/bf16.h"
 
 enum { WEIGHT, BIAS };
 
@@ -15,6 +16,22 @@ static size_t weight_offset(Shape in, int o, size_t element) {
     return ((size_t)o * channels + channel) * pixels + pixel;
 }
 
+// One output in bf16 (base/bf16.h).
+static Real sum_bf16(const Call *call, const Real *x, int o) {
+    const Shape in = call->input_shape[0];
+    const size_t inputs = shape_elements(in);
+    const Real *weight = call->param[WEIGHT], *bias = call->param[BIAS];
+    Real sum = bias != NULL ? (Real)bf16_start((float)bias[o]) : 0;
+    for (size_t k = 0; k < inputs + inputs % 2; k++) {
+        const size_t i = k ^ 1; // the second one of each pair first
+        if (i < inputs) {
+            const Real w = weight[weight_offset(in, o, i)];
+            sum += (Real)bf16_value((float)x[i]) * (Real)bf16_value((float)w);
+        }
+    }
+    return sum;
+}
+
 static void linear_forward(const Call *call) {
     Shape in = call->input_shape[0];
     size_t inputs = shape_elements(in);
@@ -24,6 +41,10 @@ static void linear_forward(const Call *call) {
         const Real *x = (const Real *)call->input[0] + (size_t)n * inputs;
         Real *y = (Real *)call->output + (size_t)n * (size_t)outputs;
         for (int o = 0; o < outputs; o++) {
+            if (call->node->bf16) {
+                y[o] = sum_bf16(call, x, o);
+                continue;
+            }
             Real sum = 0;
             for (size_t i = 0; i < inputs; i++) {
                 sum += x[i] * weight[weight_offset(in, o, i)];

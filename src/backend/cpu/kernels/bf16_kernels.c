@@ -85,7 +85,7 @@ static double peak(int64_t turns, const float values[2], float *result) {
 
 const ConvKernels KERNEL(bf16_kernels) = {
     .units = TILE_UNITS,
-    .rows = {TILE_MOST_1, TILE_MOST_2},
+    .rows = {BF16_MOST_1, BF16_MOST_2},
 #if TILE_UNITS > 1
     .tile = {KERNEL(bf16_tiles_1), KERNEL(bf16_tiles_2)},
 #else

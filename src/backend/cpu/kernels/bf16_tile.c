@@ -8,9 +8,9 @@
     }
 #define TILE_ENTRY(rows, units) bf16_tile_##rows##x##units,
 
-TILE_ROWS_1(DEFINE_TILE, 1)
-ConvTileFunction *const KERNEL(bf16_tiles_1)[] = {TILE_ROWS_1(TILE_ENTRY, 1)};
+BF16_ROWS_1(DEFINE_TILE, 1)
+ConvTileFunction *const KERNEL(bf16_tiles_1)[] = {BF16_ROWS_1(TILE_ENTRY, 1)};
 #if TILE_UNITS > 1
-TILE_ROWS_2(DEFINE_TILE, 2)
-ConvTileFunction *const KERNEL(bf16_tiles_2)[] = {TILE_ROWS_2(TILE_ENTRY, 2)};
+BF16_ROWS_2(DEFINE_TILE, 2)
+ConvTileFunction *const KERNEL(bf16_tiles_2)[] = {BF16_ROWS_2(TILE_ENTRY, 2)};
 #endif
