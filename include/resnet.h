@@ -50,8 +50,8 @@ RESNET_API const char *resnet_version(void);
 RESNET_API const char *resnet_last_error(void);
 // CPUs that this process may use (affinity and cgroup quota): the default number of threads.
 RESNET_API int resnet_cpu_count(void);
-// The instruction set that the kernels use here: "avx512bf16", "avx512vnni", "avx512", "avx2", "neon",
-// "portable". The environment's RESNET_ISA forces one. NULL when that is not to be had (see
+// The instruction set that the kernels use here: "avx512bf16", "avx512vnni", "avx512", "avx2",
+// "neon", "portable". The environment's RESNET_ISA forces one. NULL when that is not to be had (see
 // resnet_last_error()).
 RESNET_API const char *resnet_isa(void);
 RESNET_API const char *resnet_cpu_name(void);
@@ -317,8 +317,8 @@ RESNET_API resnet_status resnet_session_run_timed(resnet_session *session, const
                                                   int count, float *logits, double *seconds);
 
 // Measures what that many cores (0: resnet_cpu_count()) can do at most: 10^9 floating point
-// operations a second, multiply-adds in registers alone; for "int8" those of layers on bytes.
-// precision: "fp32", "bf16", "int8".
+// operations a second, multiply-adds in registers alone; for "bf16" and "int8" those of layers in
+// them. precision: "fp32", "bf16", "int8".
 RESNET_API resnet_status resnet_measure_peak(int threads, const char *precision, double *gflops);
 // Measures 10^9 bytes a second between cores and memory; takes some hundred megabytes meanwhile.
 RESNET_API resnet_status resnet_measure_bandwidth(int threads, double *gigabytes);

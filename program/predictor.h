@@ -11,7 +11,7 @@
 typedef struct PredictorOptions {
     int top;               // labels to show; cut to the model's classes
     int threads;           // 0: as many as CPUs are free
-    const char *precision; // "fp32", "int8"; NULL: the model's own
+    const char *precision; // "fp32", "bf16", "int8"; NULL: the model's own
     bool json;
     bool alone; // one picture only: its failure is the command's own, told by main.c
     resnet_predict_options views;

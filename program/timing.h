@@ -11,7 +11,7 @@
 
 typedef struct TimingOptions {
     int batch, threads;    // threads 0: the CPUs that are free to use
-    const char *precision; // of a session: "fp32", "int8"
+    const char *precision; // of a session: "fp32", "bf16", "int8"
     bool train;            // whole steps: forward, loss, backward, update
     bool layers;           // also by layer: each run is followed by one whose layers are timed
     double seconds;        // to measure for, after the warm-up

@@ -35,7 +35,7 @@ typedef struct WeightsOptions {
     {OPTION_TEXT, "labels", "FILE", offsetof(Arguments, weights.labels),                           \
      "names of the classes, one a line, instead of those that the weights carry"}
 #define PRECISION_OPTION                                                                           \
-    {OPTION_CHOICE, "precision", "fp32|bf16|int8", offsetof(Arguments, precision),                      \
+    {OPTION_CHOICE, "precision", "fp32|bf16|int8", offsetof(Arguments, precision),                 \
      "default: int8 for files that `resnet quantize` made, else fp32"}
 // clang-format on
 

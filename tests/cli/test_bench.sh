@@ -54,6 +54,12 @@ expect_line '^latency p50 [0-9.]+ ms, p90 [0-9.]+ ms, p99 [0-9.]+ ms, of 7 runs$
 expect_line '^speed +[0-9.]+ images/s, [0-9.]+ GFLOP/s, [0-9]+ % of the peak of [0-9.]+$'
 expect_line '^load +[0-9]+ ms from opening the model, with drawing its weights, to '
 
+run bench resnet20 --precision bf16 --layers --repeat 3 --seconds 0.01 --json
+expect_like 0 '{"model":"resnet20","mode":"inference",*"precision":"bf16",*}' ''
+expect_line '\{"name":"conv1","op":"conv",[^}]*"path":"direct"'
+expect_line '\{"name":"layer2\.0\.conv1","op":"conv",[^}]*"path":"bf16"'
+expect_line '\{"name":"fc","op":"linear",[^}]*"path":"bf16"'
+
 # ---- layers and the picture ----
 run bench resnet20 --layers --svg "$T/roofline.svg" --threads 1 --batch 2 --repeat 20 --seconds 0.1 --json
 expect_like 0 '{*"runs":20,*"memory_gbs":*,"layers":\[{*}\]}' ''

@@ -102,6 +102,20 @@ done
 [ -f "$T/portable.npy" ] || fail 'the portable kernels were not tried'
 logits float --precision fp32
 if cmp -s "$T/logits.npy" "$T/float.npy"; then fail '--precision fp32 gives the logits of int8'; fi
+# In bf16: other logits than in float, the same on every instruction set with FMA.
+logits bf16 --precision bf16
+if cmp -s "$T/float.npy" "$T/bf16.npy"; then fail '--precision bf16 gives the logits of fp32'; fi
+mv "$T/logits.npy" "$T/int8.npy"
+mv "$T/bf16.npy" "$T/logits.npy"
+for isa in avx2 avx512 neon; do
+    if RESNET_ISA=$isa "$PROGRAM" eval "$int8" --data "$data" >/dev/null 2>&1; then
+        export RESNET_ISA=$isa
+        logits "bf16-$isa" --precision bf16 --threads 3
+        unset RESNET_ISA
+        same "bf16-$isa"
+    fi
+done
+mv "$T/int8.npy" "$T/logits.npy"
 run predict "$int8" --data "$data" --split train --samples 1,2,3 --top 1 --png "$T/png"
 [ "$code" = 0 ] || fail 'expected exit code 0'
 run predict "$int8" --json "$T/png/sample-1.png"
