@@ -192,7 +192,8 @@ static void refusals_name_the_argument(void **state) {
 
     double gflops = 0;
     assert_int_equal(resnet_measure_peak(1, "fp64", &gflops), RESNET_USAGE);
-    assert_string_equal(resnet_last_error(), "there is no precision 'fp64', only fp32, bf16 and int8");
+    assert_string_equal(resnet_last_error(),
+                        "there is no precision 'fp64', only fp32, bf16 and int8");
 }
 
 static void session_layers_add_up(void **state) {
