@@ -166,6 +166,7 @@ static void layer_create(Layer *layer, const Case *c, const ConvPath *path, Phas
                    .input_node = {&layer->nodes[0], fused ? &layer->residual : NULL},
                    .input_shape = {layer->nodes[0].shape},
                    .batch = c->batch,
+                   .planned = c->batch,
                    .phase = phase,
                    .input = {numbers(in), fused ? numbers(out) : NULL},
                    .output = numbers(out),

@@ -29,7 +29,8 @@ typedef struct Call {
     const Node *node;
     const Node *input_node[NODE_INPUTS]; // NULL: an input of floats of that shape
     Shape input_shape[NODE_INPUTS];
-    int batch; // samples in this call
+    int batch;   // samples in this call
+    int planned; // most samples of any call: what prepared_size() and workspace_size() were told
     Phase phase;
 
     // Forward. `output` may equal input[0] where op_row()->in_place. OP_INPUT is never called.
@@ -69,8 +70,9 @@ static inline bool call_reads_bytes(const Call *call, int k) {
 typedef struct Backend {
     const char *name;    // "reference", "reference double", "cpu avx512"
     size_t element_size; // 4 or 8
-    // Bytes of packed parameters of a node for a phase; 0 for none. Depends on shapes only.
-    size_t (*prepared_size)(const Graph *graph, const Node *node, Phase phase);
+    // Bytes of packed parameters of a node for a phase and passes of at most so many samples; 0 for
+    // none. Depends on shapes only.
+    size_t (*prepared_size)(const Graph *graph, const Node *node, int batch, Phase phase);
     // Bytes of scratch that forward and backward of a node need, for a pool of that many threads.
     size_t (*workspace_size)(const Graph *graph, const Node *node, int batch, Phase phase,
                              int threads);

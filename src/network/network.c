@@ -82,8 +82,8 @@ static Status network_layout(Network *network, const Graph *graph, const Network
         if (node->op == OP_INPUT) {
             continue;
         }
-        network->prepared_bytes +=
-            align_bytes(options->backend->prepared_size(network->graph, node, options->phase));
+        network->prepared_bytes += align_bytes(
+            options->backend->prepared_size(network->graph, node, options->batch, options->phase));
         size_t workspace = options->backend->workspace_size(network->graph, node, options->batch,
                                                             options->phase, threads);
         if (workspace > network->workspace_bytes) {
@@ -110,6 +110,7 @@ static void call_init(const Network *network, NodeId id, const int64_t *value, v
     *call = (Call){
         .node = node,
         .phase = network->phase,
+        .planned = network->batch,
         .output = planned_at(network, value[id]),
         .prepared = prepared,
         .labels = node->op == OP_SOFTMAX_LOSS ? network->labels : NULL,
@@ -159,7 +160,7 @@ static Status network_allocate(Network *network) {
         if (node->op == OP_INPUT) {
             continue;
         }
-        size_t bytes = network->backend->prepared_size(graph, node, network->phase);
+        size_t bytes = network->backend->prepared_size(graph, node, network->batch, network->phase);
         const Plan *plan = network->plan;
         call_init(network, i, plan->value, bytes > 0 ? prepared : NULL, &network->calls[i]);
         if (network->late_calls != network->calls) {

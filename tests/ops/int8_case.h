@@ -130,10 +130,11 @@ static inline void values_create(const ByteCase *c, const Backend *backend, Thre
     v->output = guarded_alloc(value_bytes(node, c->batch));
     v->call.output = v->output.bytes;
     v->graph = (Graph){.nodes = v->nodes, .node_count = INPUTS + 1};
-    v->prepared = guarded_alloc(backend->prepared_size(&v->graph, node, PHASE_INFERENCE));
+    v->prepared = guarded_alloc(backend->prepared_size(&v->graph, node, c->batch, PHASE_INFERENCE));
     v->workspace = guarded_alloc(backend->workspace_size(&v->graph, node, c->batch, PHASE_INFERENCE,
                                                          threads_count(threads)));
     v->call.prepared = v->prepared.bytes;
+    v->call.planned = c->batch;
     v->call.workspace = v->workspace.bytes;
 }
 

@@ -22,8 +22,8 @@ static ConvGeometry node_geometry(const Graph *graph, const Node *node, int batc
     return g;
 }
 
-size_t conv_prepared_size(const Graph *graph, const Node *node, Phase phase) {
-    const ConvGeometry g = node_geometry(graph, node, 1);
+size_t conv_prepared_size(const Graph *graph, const Node *node, int batch, Phase phase) {
+    const ConvGeometry g = node_geometry(graph, node, batch);
     return conv_path(&g, phase)->prepared_size(&g, phase);
 }
 
@@ -46,7 +46,7 @@ static ConvGeometry call_geometry(const Call *call, int batch) {
 }
 
 void conv_prepare(const Call *call, const Kernels *kernels) {
-    const ConvGeometry g = call_geometry(call, 1);
+    const ConvGeometry g = call_geometry(call, call->planned);
     conv_path(&g, call->phase)->prepare(&g, call, kernels);
 }
 

@@ -260,8 +260,9 @@ void conv_weights_reduce(const ConvGeometry *g, const Kernels *kernels, float *p
 // ---------------------------------------------------------------- paths (conv.c)
 
 // One way to run a convolution. The first row that applies to the geometry is taken: a fixed rule,
-// so that results do not depend on timings. It must not look at the batch, which prepare() does not
-// know.
+// so that results do not depend on timings. It must not look at the batch: an image has the same
+// logits in every batch. The geometry's batch is the call's, and for prepared_size() and prepare()
+// the most of any call.
 typedef struct ConvPath {
     const char *name;
     bool (*applies)(const ConvGeometry *g, Phase phase);
@@ -287,7 +288,7 @@ extern const ConvPath conv_int8, conv_int8_winograd;
 const ConvPath *conv_path(const ConvGeometry *g, Phase phase);
 
 // The op functions shared by conv and linear.
-size_t conv_prepared_size(const Graph *graph, const Node *node, Phase phase);
+size_t conv_prepared_size(const Graph *graph, const Node *node, int batch, Phase phase);
 size_t conv_workspace_size(const Graph *graph, const Node *node, int batch, Phase phase,
                            int threads);
 void conv_prepare(const Call *call, const Kernels *kernels);

@@ -41,7 +41,7 @@ typedef struct Winograd {
     const float *source, *weights;
     const float *start, *residual; // or NULL
     float *out;
-    bool relu;
+    bool relu, scaled;
     float *workspace;
     // By winograd_run().
     WinogradTiles tiles;
@@ -115,24 +115,26 @@ static void multiply(const Winograd *w, int panel, int tiles, const float *input
     }
 }
 
-static void transform_sums(const Winograd *w, int panel, int t0, int t1, const float *sums) {
-    const int first = panel * panel_lanes(w->kernels);
-    const int width = panel_width(w->kernels, w->lanes, panel);
-    WinogradOutput tile = {.point = w->sum_point,
-                           .lanes = least(width, w->lanes - first),
-                           .start = w->start != NULL ? w->start + first : NULL,
-                           .row = (ptrdiff_t)w->width * w->lanes,
-                           .column = w->lanes,
-                           .relu = w->relu};
+void winograd_transform_sums(const WinogradTarget *target, int first, int width, int t0, int t1,
+                             const float *sums, ptrdiff_t point) {
+    const WinogradTiles *tiles = target->tiles;
+    WinogradOutput tile = {.point = point,
+                           .lanes = least(width, target->lanes - first),
+                           .start = target->start != NULL ? target->start + first : NULL,
+                           .row = (ptrdiff_t)tiles->width * target->lanes,
+                           .column = target->lanes,
+                           .relu = target->relu,
+                           .scaled = target->scaled};
     for (int t = t0; t < t1; t++) {
-        const WinogradPlace at = winograd_place(&w->tiles, t);
-        const ptrdiff_t pixel = ((ptrdiff_t)at.image * w->height + at.y) * w->width + at.x;
-        tile.rows = least(WINOGRAD_OUTPUTS, w->height - at.y);
-        tile.columns = least(WINOGRAD_OUTPUTS, w->width - at.x);
+        const WinogradPlace at = winograd_place(tiles, t);
+        const ptrdiff_t pixel = ((ptrdiff_t)at.image * tiles->height + at.y) * tiles->width + at.x;
+        const ptrdiff_t place = pixel * target->lanes + first;
+        tile.rows = least(WINOGRAD_OUTPUTS, tiles->height - at.y);
+        tile.columns = least(WINOGRAD_OUTPUTS, tiles->width - at.x);
         tile.from = sums + (ptrdiff_t)(t - t0) * width;
-        tile.output = w->out + pixel * w->lanes + first;
-        tile.residual = w->residual != NULL ? w->residual + pixel * w->lanes + first : NULL;
-        w->kernels->winograd->output(&tile);
+        tile.output = target->out + place;
+        tile.residual = target->residual != NULL ? target->residual + place : NULL;
+        target->kernels->winograd->output(&tile);
     }
 }
 
@@ -142,6 +144,14 @@ static void run_task(void *context, int task, int worker) {
     const int t0 = (int)((int64_t)w->tiles.count * block / w->blocks);
     const int t1 = (int)((int64_t)w->tiles.count * (block + 1) / w->blocks);
     const int p0 = w->panels * split / w->splits, p1 = w->panels * (split + 1) / w->splits;
+    const WinogradTarget target = {.kernels = w->kernels,
+                                   .tiles = &w->tiles,
+                                   .lanes = w->lanes,
+                                   .start = w->start,
+                                   .residual = w->residual,
+                                   .out = w->out,
+                                   .relu = w->relu,
+                                   .scaled = w->scaled};
     float *zeros = w->workspace + worker * w->worker;
     float *input = zeros + lanes_of(w->depth);
     float *sums = input + WINOGRAD_POINTS * w->input_point;
@@ -157,7 +167,9 @@ static void run_task(void *context, int task, int worker) {
     }
     for (int panel = p0; panel < p1; panel++) {
         multiply(w, panel, t1 - t0, input, sums);
-        transform_sums(w, panel, t0, t1, sums);
+        winograd_transform_sums(&target, panel * panel_lanes(w->kernels),
+                                panel_width(w->kernels, w->lanes, panel), t0, t1, sums,
+                                w->sum_point);
     }
 }
 
@@ -181,8 +193,24 @@ typedef struct Packing {
     const double *factor;
     float *to;
     int depth, lanes;
-    bool backward;
+    bool backward, few;
 } Packing;
+
+// The weights of a layer of few tiles, from halves: the same as where halves are expanded later.
+static void pack_expanded(const Packing *p, const WinogradWeights *w) {
+    float halves[WINOGRAD_HALVES * CONV_BLOCK * CONV_BLOCK];
+    const int channel = WINOGRAD_HALVES / WINOGRAD_SIDE * CONV_BLOCK;
+    WinogradWeights half = *w;
+    half.to = halves;
+    half.point = (ptrdiff_t)CONV_BLOCK * channel;
+    half.width = channel;
+    p->kernels->winograd->half_weights(&half);
+    p->kernels->winograd->expand(&(WinogradExpansion){.from = halves,
+                                                      .channels = w->channels,
+                                                      .to = w->to,
+                                                      .point = w->point,
+                                                      .width = w->width});
+}
 
 static void pack_panel(void *context, int panel, int worker) {
     (void)worker;
@@ -205,7 +233,11 @@ static void pack_panel(void *context, int panel, int worker) {
             w.lanes = least(CONV_BLOCK, p->lanes - first - i);
             w.factor = p->factor != NULL ? p->factor + first + i : NULL;
             w.to = p->to + (ptrdiff_t)first * WINOGRAD_POINTS * p->depth + (ptrdiff_t)k * width + i;
-            p->kernels->winograd->weights(&w);
+            if (p->few) {
+                pack_expanded(p, &w);
+            } else {
+                p->kernels->winograd->weights(&w);
+            }
         }
     }
 }
@@ -227,8 +259,13 @@ static bool applies(const ConvGeometry *g, Phase phase) {
            tiles >= TILES_MIN && 9 * pixels >= 2 * WINOGRAD_POINTS * tiles;
 }
 
+static size_t forward_floats(const ConvGeometry *g, Phase phase) {
+    return winograd_few(g, phase) && g->batch == 1 ? winograd_few_floats(g)
+                                                   : weight_floats(g->channels, g->out_channels);
+}
+
 static size_t prepared_size(const ConvGeometry *g, Phase phase) {
-    size_t floats = weight_floats(g->channels, g->out_channels) + conv_start_floats(g);
+    size_t floats = forward_floats(g, phase) + conv_start_floats(g);
     if (phase == PHASE_TRAINING) {
         floats += weight_floats(g->out_channels, g->channels);
     }
@@ -237,6 +274,9 @@ static size_t prepared_size(const ConvGeometry *g, Phase phase) {
 
 static size_t workspace_size(const ConvGeometry *g, Phase phase, int threads) {
     size_t bytes = larger((size_t)threads * worker_bytes(g->channels), conv_fold_bytes(g));
+    if (winograd_few(g, phase)) {
+        bytes = larger(bytes, (size_t)threads * winograd_few_bytes(g));
+    }
     if (phase == PHASE_TRAINING) {
         bytes = larger(bytes, (size_t)threads * worker_bytes(g->out_channels));
         bytes = larger(bytes, conv_weights_bytes(g, threads));
@@ -250,9 +290,14 @@ static void prepare(const ConvGeometry *g, const Call *call, const Kernels *kern
                  .from = call->param[0],
                  .to = call->prepared,
                  .depth = g->channels,
-                 .lanes = g->out_channels};
-    float *start = p.to + weight_floats(p.depth, p.lanes);
+                 .lanes = g->out_channels,
+                 .few = winograd_few(g, call->phase)};
+    float *start = p.to + forward_floats(g, call->phase);
     p.factor = conv_fold(g, call, start);
+    if (p.few && g->batch == 1) {
+        winograd_few_prepare(g, call, p.factor, p.to, kernels);
+        return;
+    }
     threads_run(call->threads, panel_count(kernels, p.lanes), pack_panel, &p);
     if (call->phase == PHASE_TRAINING) {
         p.to = start + conv_start_floats(g);
@@ -264,6 +309,13 @@ static void prepare(const ConvGeometry *g, const Call *call, const Kernels *kern
 }
 
 static void forward(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
+    const bool few = winograd_few(g, call->phase);
+    if (few && call->planned == 1) {
+        const float *weights = call->prepared;
+        winograd_few_run(g, call, weights,
+                         conv_has_start(call) ? weights + winograd_few_floats(g) : NULL, kernels);
+        return;
+    }
     Winograd w = {.kernels = kernels,
                   .batch = g->batch,
                   .height = g->height,
@@ -275,6 +327,7 @@ static void forward(const ConvGeometry *g, const Call *call, const Kernels *kern
                   .residual = call->input[1],
                   .out = call->output,
                   .relu = call->node->relu,
+                  .scaled = few,
                   .workspace = call->workspace};
     if (conv_has_start(call)) {
         w.start = w.weights + weight_floats(w.depth, w.lanes);

@@ -53,4 +53,35 @@ typedef struct WinogradSource {
 void winograd_transform_input(const WinogradSource *source, int t0, int t1, const float *zeros,
                               ptrdiff_t point, ptrdiff_t plane, float *to);
 
+// What a convolution makes, and what it ends with.
+typedef struct WinogradTarget {
+    const Kernels *kernels;
+    const WinogradTiles *tiles;
+    int lanes;                     // channels of all
+    const float *start, *residual; // or NULL
+    float *out;
+    bool relu;
+    bool scaled; // see WinogradOutput
+} WinogradTarget;
+
+// Transforms the sums of tiles t0 … t1-1 back and writes the lanes first … first+width-1 of them,
+// as far as they exist: [point][tile][lane], `point` floats from point to point.
+void winograd_transform_sums(const WinogradTarget *target, int first, int width, int t0, int t1,
+                             const float *sums, ptrdiff_t point);
+
+// ---------------------------------------------------------------- conv_winograd_few.c
+
+// Whether weights are halved (winograd_kernels.h) at inference: many of them for few tiles. They
+// stay so where a pass has one image; else they are expanded when they are packed.
+bool winograd_few(const ConvGeometry *g, Phase phase);
+// Halved weights, in floats, and bytes of workspace for each worker.
+size_t winograd_few_floats(const ConvGeometry *g);
+size_t winograd_few_bytes(const ConvGeometry *g);
+// `factor`: of each output channel, or NULL.
+void winograd_few_prepare(const ConvGeometry *g, const Call *call, const double *factor, float *to,
+                          const Kernels *kernels);
+// Of one image.
+void winograd_few_run(const ConvGeometry *g, const Call *call, const float *weights,
+                      const float *start, const Kernels *kernels);
+
 #endif

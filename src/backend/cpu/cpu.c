@@ -28,9 +28,10 @@ const CpuOp *const cpu_ops[OP_COUNT] = {
     [OP_SOFTMAX_LOSS] = &cpu_softmax_loss,
 };
 
-static size_t op_prepared_size(const Graph *graph, const Node *node, Phase phase) {
+static size_t op_prepared_size(const Graph *graph, const Node *node, int batch, Phase phase) {
     const CpuOp *op = cpu_ops[node->op];
-    return op == NULL || op->prepared_size == NULL ? 0 : op->prepared_size(graph, node, phase);
+    return op == NULL || op->prepared_size == NULL ? 0
+                                                   : op->prepared_size(graph, node, batch, phase);
 }
 
 static size_t op_workspace_size(const Graph *graph, const Node *node, int batch, Phase phase,

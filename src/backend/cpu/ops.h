@@ -8,7 +8,7 @@
 
 // As in Backend, with the instruction set's kernels added. NULL functions: nothing to do.
 typedef struct CpuOp {
-    size_t (*prepared_size)(const Graph *graph, const Node *node, Phase phase);
+    size_t (*prepared_size)(const Graph *graph, const Node *node, int batch, Phase phase);
     size_t (*workspace_size)(const Graph *graph, const Node *node, int batch, Phase phase,
                              int threads);
     void (*prepare)(const Call *call, const Kernels *kernels);

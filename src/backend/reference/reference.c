@@ -22,9 +22,11 @@ static const ReferenceOp *const OPS[OP_COUNT] = {
     [OP_SOFTMAX_LOSS] = &REAL_NAME(reference_softmax_loss),
 };
 
-static size_t reference_prepared_size(const Graph *graph, const Node *node, Phase phase) {
+static size_t reference_prepared_size(const Graph *graph, const Node *node, int batch,
+                                      Phase phase) {
     (void)graph;
     (void)node;
+    (void)batch;
     (void)phase;
     return 0;
 }

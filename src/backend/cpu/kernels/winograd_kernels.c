@@ -17,6 +17,11 @@ enum { SIDE = WINOGRAD_SIDE, OUTPUTS = WINOGRAD_OUTPUTS };
 #define P2 (P * P)
 #define Q2 (Q * Q)
 
+// The divisors of G.
+#define SCALE_0 (1.0 / ((double)P2 * Q2))
+#define SCALE_P (0.5 / ((double)P2 * (P2 - Q2)))
+#define SCALE_Q (0.5 / ((double)Q2 * (Q2 - P2)))
+
 MAP_INLINE void input_line(const Vec d[SIDE], Vec r[SIDE]) {
     const Vec p_even = d[4] - Q2 * d[2], p_odd = d[3] - Q2 * d[1];
     const Vec q_even = d[4] - P2 * d[2], q_odd = d[3] - P2 * d[1];
@@ -33,6 +38,18 @@ MAP_INLINE void output_line(const Vec s[SIDE], Vec y[OUTPUTS]) {
     const Vec p_even = s[1] + s[2], p_odd = s[1] - s[2];
     const Vec q_even = s[3] + s[4], q_odd = s[3] - s[4];
     y[0] = (s[0] + p_even) + q_even;
+    y[1] = (zero + P * p_odd) + Q * q_odd;
+    y[2] = (zero + P2 * p_even) + Q2 * q_even;
+    y[3] = (s[5] + (P2 * P) * p_odd) + (Q2 * Q) * q_odd;
+}
+
+// The same of sums that lack the divisors of G.
+MAP_INLINE void scaled_line(const Vec s[SIDE], Vec y[OUTPUTS]) {
+    const float divisor_0 = (float)SCALE_0, divisor_p = (float)SCALE_P, divisor_q = (float)SCALE_Q;
+    const Vec zero = {0};
+    const Vec p_even = zero + divisor_p * (s[1] + s[2]), p_odd = zero + divisor_p * (s[1] - s[2]);
+    const Vec q_even = zero + divisor_q * (s[3] + s[4]), q_odd = zero + divisor_q * (s[3] - s[4]);
+    y[0] = (p_even + divisor_0 * s[0]) + q_even;
     y[1] = (zero + P * p_odd) + Q * q_odd;
     y[2] = (zero + P2 * p_even) + Q2 * q_even;
     y[3] = (s[5] + (P2 * P) * p_odd) + (Q2 * Q) * q_odd;
@@ -87,7 +104,11 @@ MAP_INLINE void output_lanes(const WinogradOutput *tile, int lane, int lanes) {
     }
     for (int i = 0; i < tile->rows; i++) {
         Vec y[OUTPUTS];
-        output_line(half[i], y);
+        if (tile->scaled) {
+            scaled_line(half[i], y);
+        } else {
+            output_line(half[i], y);
+        }
         output_row(tile, i, y, start, lane, lanes);
     }
 }
@@ -122,9 +143,6 @@ MAP_INLINE void weights_line(const Wide w[TAPS_SIDE], Wide r[SIDE]) {
     r[5] = w[2];
 }
 
-#define SCALE_0 (1.0 / ((double)P2 * Q2))
-#define SCALE_P (0.5 / ((double)P2 * (P2 - Q2)))
-#define SCALE_Q (0.5 / ((double)Q2 * (Q2 - P2)))
 static const double scales[SIDE] = {SCALE_0, SCALE_P, SCALE_P, SCALE_Q, SCALE_Q, 1.0};
 
 typedef float Taps[TAPS][CONV_BLOCK]; // [tap][lane]
@@ -147,9 +165,8 @@ static void gather_taps(const WinogradWeights *weights, Taps *taps) {
     }
 }
 
-// One channel's lanes, a vector of them.
-MAP_INLINE void weights_lanes(const float *taps, Wide factor, float *to, ptrdiff_t point) {
-    Wide half[SIDE][TAPS_SIDE]; // [row][column]
+// G w of one channel's lanes, a vector of them, without the divisors.
+MAP_INLINE void weights_columns(const float *taps, Wide half[SIDE][TAPS_SIDE]) {
     UNROLL for (int x = 0; x < TAPS_SIDE; x++) {
         Wide w[TAPS_SIDE], r[SIDE];
         UNROLL for (int y = 0; y < TAPS_SIDE; y++) {
@@ -159,6 +176,11 @@ MAP_INLINE void weights_lanes(const float *taps, Wide factor, float *to, ptrdiff
         weights_line(w, r);
         UNROLL for (int y = 0; y < SIDE; y++) { half[y][x] = r[y]; }
     }
+}
+
+MAP_INLINE void weights_lanes(const float *taps, Wide factor, float *to, ptrdiff_t point) {
+    Wide half[SIDE][TAPS_SIDE]; // [row][column]
+    weights_columns(taps, half);
     UNROLL for (int y = 0; y < SIDE; y++) {
         Wide r[SIDE];
         weights_line(half[y], r);
@@ -170,13 +192,42 @@ MAP_INLINE void weights_lanes(const float *taps, Wide factor, float *to, ptrdiff
     }
 }
 
+MAP_INLINE void half_lanes(const float *taps, Wide factor, float *to, ptrdiff_t row) {
+    Wide half[SIDE][TAPS_SIDE]; // [row][column]
+    weights_columns(taps, half);
+    UNROLL for (int y = 0; y < SIDE; y++) {
+        UNROLL for (int x = 0; x < TAPS_SIDE; x++) {
+            const Wide value = scales[y] * factor * half[y][x];
+            *(UnalignedNarrow *)(to + x * CONV_BLOCK) = __builtin_convertvector(value, Narrow);
+        }
+        to += row;
+    }
+}
+
+static void lane_factors(const WinogradWeights *weights, double factor[CONV_BLOCK]) {
+    for (int i = 0; i < CONV_BLOCK; i++) {
+        factor[i] = i < weights->lanes && weights->factor != NULL ? weights->factor[i] : 1.0;
+    }
+}
+
+static void half_weights(const WinogradWeights *weights) {
+    Taps taps[CONV_BLOCK];
+    _Alignas(VECTOR_BYTES) double factor[CONV_BLOCK];
+    gather_taps(weights, taps);
+    lane_factors(weights, factor);
+    for (int k = 0; k < weights->channels; k++) {
+        for (int i = 0; i < CONV_BLOCK; i += WIDE_LANES) {
+            half_lanes(taps[k][0] + i, *(const Wide *)&factor[i],
+                       weights->to + k * weights->width + i, weights->point);
+        }
+    }
+}
+
 static void transform_weights(const WinogradWeights *weights) {
     Taps taps[CONV_BLOCK];
     _Alignas(VECTOR_BYTES) double factor[CONV_BLOCK];
     gather_taps(weights, taps);
-    for (int i = 0; i < CONV_BLOCK; i++) {
-        factor[i] = i < weights->lanes && weights->factor != NULL ? weights->factor[i] : 1.0;
-    }
+    lane_factors(weights, factor);
     for (int k = 0; k < weights->channels; k++) {
         for (int i = 0; i < CONV_BLOCK; i += WIDE_LANES) {
             weights_lanes(taps[k][0] + i, *(const Wide *)&factor[i],
@@ -265,6 +316,8 @@ static void transform_weight_sums(const WinogradWeightSums *sums) {
 }
 
 extern const WinogradKernels KERNEL(winograd_kernels);
+void KERNEL(winograd_expand)(const WinogradExpansion *weights);
+void KERNEL(winograd_few_row)(const WinogradFewRow *row);
 void KERNEL(winograd_stem_input)(const StemInput *tile);
 void KERNEL(winograd_stem_output)(const WinogradOutput *tile);
 
@@ -272,6 +325,9 @@ const WinogradKernels KERNEL(winograd_kernels) = {
     .input = transform_input,
     .output = transform_output,
     .weights = transform_weights,
+    .half_weights = half_weights,
+    .expand = KERNEL(winograd_expand),
+    .few_row = KERNEL(winograd_few_row),
     .gradient = transform_gradient,
     .weight_sums = transform_weight_sums,
     .stem_input = KERNEL(winograd_stem_input),
