@@ -14,7 +14,7 @@
 #include "backend/cpu/kernels/conv_rows.h"
 #include "backend/cpu/kernels/vector.h"
 
-enum { VECTORS = CONV_BLOCK / LANES, LINES_AT_ONCE = 8, ROWS_AT_ONCE = 4 };
+enum { VECTORS = CONV_BLOCK / LANES, LINES_AT_ONCE = 18, ROWS_AT_ONCE = 4 };
 // Weights are read once in order, from the second cache or from memory; they are fetched so many
 // floats before their turn: memory's latency at the pace of a large tile. A small one, which needs
 // them faster than memory gives them, leaves that to the hardware, which asks for more at a time.
