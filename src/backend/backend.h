@@ -43,7 +43,7 @@ typedef struct Call {
     const int32_t *labels;  // softmax loss: [batch], each in 0 … classes-1, checked by the caller
     // running = (1-m)*running + m*batch's (variance unbiased: n/(n-1)); 0: they are left alone
     float norm_momentum;
-    float loss_scale;       // softmax loss, backward: gradient of the total for each sample's loss
+    float loss_scale; // softmax loss, backward: gradient of the total for each sample's loss
     uint64_t seed,
         iteration; // dropout's draws: RANDOM_DROPOUT, major = iteration << 16 | node index
     int32_t node_index;

@@ -9,9 +9,10 @@
 // time, whichever is smaller, always the same for the same graph and batch.
 //
 // With recomputation (graph/segments.h) the backward steps are, for each segment from the last to
-// the first, the forward steps of those of its nodes that run again, in order, and then its backward
-// steps. A value that only its own segment reads after the first forward pass dies there, and lives
-// a second time from its second step on, elsewhere in the block. The last segment keeps its values.
+// the first, the forward steps of those of its nodes that run again, in order, and then its
+// backward steps. A value that only its own segment reads after the first forward pass dies there,
+// and lives a second time from its second step on, elsewhere in the block. The last segment keeps
+// its values.
 //
 //     forward   0 1 2 | 3 4 5 | 6 7        read by a later segment: kept
 //     backward  7 6 | 3' 4' 5 4 3 | 0' 1' 2 1 0
@@ -37,8 +38,8 @@ typedef struct Plan {
     // later one (accumulate): first[i * NODE_INPUTS + k].
     bool *first;
     // The backward pass: segment s, from the last to the first, is nodes segment[s] …
-    // segment[s+1]-1, of which those run forward again that say so, in order, before all of them run
-    // backward in reverse. One segment and nothing again without recomputation.
+    // segment[s+1]-1, of which those run forward again that say so, in order, before all of them
+    // run backward in reverse. One segment and nothing again without recomputation.
     int32_t segment_count;
     NodeId *segment;
     bool *again;
