@@ -147,6 +147,11 @@ INT8_INLINE void int8_tile(const int rows, const int units, const Int8Tile *tile
                         }
                     }
                 }
+                UNROLL for (int j = 0; j < TILE_UNITS; j++) {
+                    if (j < units) {
+                        __builtin_prefetch(weights + 4096 + j * CONV_BLOCK * 4);
+                    }
+                }
                 weights += units * CONV_BLOCK * 4;
                 input0++;
                 input1++;
