@@ -86,6 +86,7 @@ static void layer_create(const Case *c, Layer *layer) {
                          .input_node = {&layer->nodes[0]},
                          .input_shape = {layer->nodes[0].shape},
                          .batch = c->batch,
+                         .planned = c->batch,
                          .phase = PHASE_INFERENCE,
                          .input = {a->x, c->residual ? a->residual : NULL},
                          .param = {a->w, c->bias ? a->bias : NULL}};
@@ -106,7 +107,8 @@ static void layer_run(const Layer *layer, const Backend *backend, Threads *threa
     const Node *node = &layer->nodes[1];
     const int workers = threads_count(threads);
     const size_t prepared =
-        backend->prepared_size(&layer->graph, node, PHASE_INFERENCE) / sizeof(float);
+        backend->prepared_size(&layer->graph, node, layer->call.batch, PHASE_INFERENCE) /
+        sizeof(float);
     const size_t workspace =
         backend->workspace_size(&layer->graph, node, layer->call.batch, PHASE_INFERENCE, workers) /
         sizeof(float);
