@@ -144,8 +144,11 @@ static double mean_response(const Outcome *outcome) {
 
 void responses_judge(const Outcomes *outcomes, Verdict *verdict) {
     for (int i = 0; i < outcomes->count; i++) {
-        verdict_say(verdict, "%s: the deviations of its layers' responses average %.3f",
-                    outcomes->list[i].net->title, mean_response(&outcomes->list[i]));
+        const double mean = mean_response(&outcomes->list[i]);
+        if (isfinite(mean)) {
+            verdict_say(verdict, "%s: the deviations of its layers' responses average %.3f",
+                        outcomes->list[i].net->title, mean);
+        }
     }
     const double plain = mean_response(outcomes_find(outcomes, "plain56"));
     const double deep = mean_response(outcomes_find(outcomes, "resnet56"));

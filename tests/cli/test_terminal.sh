@@ -39,6 +39,20 @@ grep -qE "$(printf "\r")resnet20 .* images [0-9]+/600 .* error .* images/s  [0-9
 tr -d '\n' <"$T/out" | grep -qE "$(printf "\r")$escape\[K[^/]*resnet20.* on list:.*600 images" ||
     fail 'expected that the line is gone before the results'
 
+# A table of trainings, drawn again in its place, and gone at the end; a line where it would wrap.
+paper=(paper --data "cifar10:$T/data" --scale quick --only gradients --iterations 2 --batch 16
+    --no-timing)
+terminal "${paper[@]}" --out "$T/paper"
+[ "$code" = 0 ] || fail 'expected exit code 0'
+for row in 'plain-56 +training +1/2' 'plain-56 +done +2/2' 'resnet-56 +waiting +0/2' \
+    "$escape\[[0-9]+A$escape\[J.*training +state +iterations +training error"; do
+    grep -qE "$row" "$T/out" || fail "expected $row"
+done
+script -qec "stty cols 60; $(printf '%q ' "$PROGRAM" "${paper[@]}" --out "$T/narrow")" /dev/null \
+    >"$T/out" 2>"$T/err" </dev/null || fail 'expected exit code 0'
+grep -qE "$escape\[[0-9]+A" "$T/out" && fail 'a table on a terminal that is too narrow'
+grep -qE '\[1/2\] plain-56: training error' "$T/out" || fail 'expected a line for each training'
+
 # Elsewhere: no redrawing.
 run train --model resnet20 --data "cifar10:$T/data" --out "$T/plain" --batch 16 --iterations 10
 grep -qE "$escape|$(printf '\r')" "$T/err" && fail 'expected plain lines'

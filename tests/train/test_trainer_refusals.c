@@ -64,6 +64,11 @@ static void test_options(void **state) {
     bad.train_samples = 301;
     expect(&bad, STATUS_USAGE, "301 training samples are wanted, but there are 300");
     bad = good;
+    bad.test_samples = 101;
+    expect(&bad, STATUS_USAGE, "101 test samples are wanted, but there are 100");
+    bad.test_samples = -1;
+    expect(&bad, STATUS_USAGE, "test-samples is -1");
+    bad = good;
     bad.shortcut = "D";
     expect(&bad, STATUS_USAGE, "shortcut 'D'");
     bad = good;
@@ -130,6 +135,9 @@ static void test_changed_options(void **state) {
     expect(&other, STATUS_USAGE, "was begun with model resnet20");
     other = options;
     other.train_samples = 200;
+    expect(&other, STATUS_USAGE, "was begun with data cifar10 with 300 and 100 samples");
+    other = options;
+    other.test_samples = 50;
     expect(&other, STATUS_USAGE, "was begun with data cifar10 with 300 and 100 samples");
     other = options;
     other.seed = UINT64_MAX;
