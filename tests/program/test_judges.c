@@ -205,6 +205,8 @@ static void responses(void **state) {
         const char *headline;
     } cases[] = {{0.9, 0.5, 0.3, true, "the deeper one the smallest"},
                  {0.9, 0.3, 0.5, false, "against it, the deeper residual net's"},
+                 {0.9, 0.502, 0.5, false, "against it, the deeper residual net's"},
+                 {1.001, 0.999, 0.998, false, "less than one per cent"},
                  {0.3, 0.5, 0.9, false, "Against the paper"}};
     static const char *const keys[] = {"plain56", "resnet20", "resnet56"};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
