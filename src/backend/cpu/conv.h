@@ -115,8 +115,10 @@ typedef struct ConvSpan { // `pieces` of so many bytes, `stride` bytes apart
     ptrdiff_t done; // bytes of the piece at `at`
 } ConvSpan;
 
+enum { AHEAD_SPANS = 3 };
+
 typedef struct ConvAhead {
-    ConvSpan span[2];
+    ConvSpan span[AHEAD_SPANS];
     int lines; // cache lines for each tile
 } ConvAhead;
 
@@ -240,6 +242,9 @@ void conv_sweep_run(const ConvSweep *sweep, void *workspace, Threads *threads);
 // p0 … p1-1. `taps` has room for the kernel's taps.
 void conv_sweep_strip(const ConvSweep *sweep, int image, int group, const ConvPart *part,
                       const float *strip, int p0, int p1, int32_t *taps, ConvAhead *ahead);
+// What the sweep adds to in a part of an image, as a span to be fetched ahead: its tiles begin with
+// loads of that, and would stand still. Nothing when outputs are only written.
+void conv_sweep_ahead(const ConvSweep *sweep, int image, const ConvPart *part, ConvSpan *span);
 // About how many tiles that takes.
 int conv_sweep_tiles(const ConvSweep *sweep, const ConvPart *part, int panels);
 

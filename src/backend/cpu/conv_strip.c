@@ -259,12 +259,18 @@ static ptrdiff_t span_lines(const ConvSpan *s) {
 }
 
 void conv_ahead_spread(ConvAhead *ahead, int tiles) {
-    const ptrdiff_t lines = span_lines(&ahead->span[0]) + span_lines(&ahead->span[1]);
+    ptrdiff_t lines = 0;
+    for (int i = 0; i < AHEAD_SPANS; i++) {
+        lines += span_lines(&ahead->span[i]);
+    }
     ahead->lines = (int)(lines / (tiles > 0 ? tiles : 1)) + 1;
 }
 
 void conv_ahead_step(ConvAhead *ahead) {
-    ConvSpan *s = &ahead->span[ahead->span[0].pieces == 0];
+    ConvSpan *s = ahead->span;
+    while (s->pieces == 0 && s < ahead->span + AHEAD_SPANS - 1) {
+        s++;
+    }
     for (int i = 0; i < ahead->lines && s->pieces > 0; i++) {
         __builtin_prefetch(s->at + s->done, 0, 2);
         s->done += BLOCK_ALIGNMENT;

@@ -199,6 +199,20 @@ void conv_sweep_strip(const ConvSweep *sweep, int image, int group, const ConvPa
     }
 }
 
+void conv_sweep_ahead(const ConvSweep *sweep, int image, const ConvPart *part, ConvSpan *span) {
+    *span = (ConvSpan){.pieces = 0};
+    if (!sweep->resume) {
+        return;
+    }
+    const int step = sweep->out_stride, y = part->y0 * step, x = part->x0 * step;
+    const ptrdiff_t pixel = (ptrdiff_t)sweep->geometry->groups * sweep->lanes;
+    const ptrdiff_t place = ((ptrdiff_t)image * sweep->out_height + y) * sweep->out_width + x;
+    span->at = (const char *)(sweep->out + place * pixel);
+    span->stride = sweep->out_width * pixel * (ptrdiff_t)sizeof(float);
+    span->piece = (least(part->x1 * step, sweep->out_width) - x) * pixel * (ptrdiff_t)sizeof(float);
+    span->pieces = least(part->y1 * step, sweep->out_height) - y;
+}
+
 int conv_sweep_tiles(const ConvSweep *sweep, const ConvPart *part, int panels) {
     const int most = sweep->kernels->conv->rows[sweep->kernels->conv->units - 1];
     const int blocks = part->b1 - part->b0, taps = conv_taps(sweep->geometry);
@@ -273,6 +287,7 @@ static void run_task(void *context, int task, int worker) {
             Item next = item_of(run, index);
             part_blocks(sweep, block, &next.part);
             conv_ahead_set(&ahead, 0, &sweep->view, &next.part, next.source);
+            conv_sweep_ahead(sweep, next.image, &next.part, &ahead.span[1]);
             conv_ahead_spread(&ahead, conv_sweep_tiles(sweep, &item.part, p1 - p0));
         }
         // Splits come in order: a worker often gets the same strip again.

@@ -225,6 +225,9 @@ static void look_ahead(const Run *run, const Cell *cell, const Item *item, int n
     conv_ahead_set(ahead, 1, &plan->gradient, &later.part, later.dy);
     int tiles = 0;
     if (run->sweep != NULL) {
+        const ConvView *view = &run->plan->swept;
+        const ConvPart whole = {.y1 = view->grid_height, .x1 = view->grid_width};
+        conv_sweep_ahead(run->sweep, later.image, &whole, &ahead->span[2]);
         tiles += conv_sweep_tiles(run->sweep, &item->part, panel_count(run->kernels, g->channels));
     }
     if (run->dw != NULL) {
