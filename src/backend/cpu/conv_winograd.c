@@ -2,20 +2,20 @@
 // The Winograd path: 3x3, stride 1, pad 1, one group. See winograd_kernels.h for the formula.
 //
 //     for each block of tiles of the output, and each range of panels (a task)
-//         transform the input's tiles: [point][block][tile][16]
+//         copy the input to strips, and transform its tiles: [point][block][tile][16]
 //         for each panel of output channels
 //             for each point: sums = tiles * weights, by ConvTiles: [point][tile][lane]
 //             transform the sums back, add, and write
 //
 // A block's transformed input and one panel's sums stay in the second cache, while the weights
-// stream by. Tiles are numbered across the batch, and a tile's sums do not depend on its
+// stream by, and the next block's input and this one's outputs are fetched a few lines at a time.
+// Tiles are numbered across the batch, and a tile's sums do not depend on its
 // neighbours.
 //
 // Prepared: [panel][point][channel][lane], [what is added at the end: bias or folded norm], and in
 // training the weights for the input's gradient: that is the same convolution of the output's
 // gradient, with the kernel turned by half a turn.
 #include <assert.h>
-#include <string.h>
 
 #include "backend/cpu/conv_winograd.h"
 
@@ -23,8 +23,13 @@ enum {
     // In a block: one or two ConvTiles. More would use the weights more often, but measured slower:
     // at 64 channels all weights and a block this large fit the second cache (1 MB) together.
     TILES_MAX = 14,
+    // The same where depth is one block of channels: then what is transformed nearly stays in the
+    // first cache, which counts where products are few.
+    TILES_SHALLOW = 8,
     // With fewer blocks than this, their panels are dealt out too.
     ENOUGH_TASKS = 16,
+    // Blocks are dealt out in so many ranges: enough for many threads to end together.
+    RANGES_MAX = 32,
     // With fewer channels the transforms cost what the products save.
     CHANNELS_MIN = 16,
     // With fewer tiles in an image, weights, four times as many, are read for too few products.
@@ -45,18 +50,20 @@ typedef struct Winograd {
     float *workspace;
     // By winograd_run().
     WinogradTiles tiles;
-    int blocks, splits, panels; // of tiles; tasks for each; of lanes
-    // Of a worker's workspace, in floats: [zeros][transformed input][sums].
+    int blocks, ranges, splits, panels; // of tiles; of blocks; tasks for each; of lanes
+    // Of a worker's workspace, in floats: [strip][transformed input][sums].
+    int most; // tiles in a block
     ptrdiff_t plane, input_point, sum_point, worker;
     int held[THREADS_MAX]; // the block whose input each worker has transformed; -1 for none
 } Winograd;
 
 // Sizes depend on the depth alone: the batch may be smaller than planned.
 static void set_layout(Winograd *w) {
-    w->plane = winograd_odd_lines(TILES_MAX * CONV_BLOCK);
+    w->most = w->depth > CONV_BLOCK ? TILES_MAX : TILES_SHALLOW;
+    w->plane = winograd_odd_lines(w->most * CONV_BLOCK);
     w->input_point = blocks_of(w->depth) * w->plane;
-    w->sum_point = winograd_odd_lines(TILES_MAX * CONV_PANEL_MAX);
-    w->worker = lanes_of(w->depth) + WINOGRAD_POINTS * (w->input_point + w->sum_point);
+    w->sum_point = winograd_odd_lines(w->most * CONV_PANEL_MAX);
+    w->worker = WINOGRAD_STRIP_FLOATS + WINOGRAD_POINTS * (w->input_point + w->sum_point);
 }
 
 static size_t worker_bytes(int depth) {
@@ -67,28 +74,8 @@ static size_t worker_bytes(int depth) {
 
 // ---------------------------------------------------------------- forward and to the input
 
-void winograd_transform_input(const WinogradSource *source, int t0, int t1, const float *zeros,
-                              ptrdiff_t point, ptrdiff_t plane, float *to) {
-    const WinogradTiles *tiles = source->tiles;
-    WinogradInput tile = {.channels = source->channels, .point = point, .plane = plane};
-    for (int t = t0; t < t1; t++) {
-        const WinogradPlace at = winograd_place(tiles, t);
-        const float *image = source->images + source->first +
-                             (ptrdiff_t)at.image * tiles->height * tiles->width * source->pixel;
-        for (int i = 0; i < WINOGRAD_SIDE; i++) {
-            for (int j = 0; j < WINOGRAD_SIDE; j++) {
-                const int y = at.y - 1 + i, x = at.x - 1 + j;
-                const bool inside = y >= 0 && y < tiles->height && x >= 0 && x < tiles->width;
-                tile.pixel[i][j] =
-                    inside ? image + ((ptrdiff_t)y * tiles->width + x) * source->pixel : zeros;
-            }
-        }
-        tile.to = to + (ptrdiff_t)(t - t0) * CONV_BLOCK;
-        source->kernels->winograd->input(&tile);
-    }
-}
-
-static void multiply(const Winograd *w, int panel, int tiles, const float *input, float *sums) {
+static void multiply(const Winograd *w, int panel, int tiles, const float *input, float *sums,
+                     WinogradAhead ahead[2]) {
     static const int32_t tap = 0;
     const int width = panel_width(w->kernels, w->lanes, panel), units = width / CONV_BLOCK;
     const int most = w->kernels->conv->rows[units - 1], count = (tiles + most - 1) / most;
@@ -101,6 +88,8 @@ static void multiply(const Winograd *w, int panel, int tiles, const float *input
                      .weights = w->weights + first * WINOGRAD_POINTS * w->depth,
                      .output_stride = width};
     for (int point = 0; point < WINOGRAD_POINTS; point++) {
+        winograd_ahead_step(&ahead[0]);
+        winograd_ahead_step(&ahead[1]);
         for (int i = 0; i < count; i++) {
             const int t = tiles * i / count, rows = tiles * (i + 1) / count - t;
             tile.input[0] = input + (ptrdiff_t)t * CONV_BLOCK;
@@ -138,9 +127,7 @@ void winograd_transform_sums(const WinogradTarget *target, int first, int width,
     }
 }
 
-static void run_task(void *context, int task, int worker) {
-    Winograd *w = context;
-    const int block = task / w->splits, split = task % w->splits;
+static void run_block(Winograd *w, int block, int split, int worker) {
     const int t0 = (int)((int64_t)w->tiles.count * block / w->blocks);
     const int t1 = (int)((int64_t)w->tiles.count * (block + 1) / w->blocks);
     const int p0 = w->panels * split / w->splits, p1 = w->panels * (split + 1) / w->splits;
@@ -152,37 +139,50 @@ static void run_task(void *context, int task, int worker) {
                                    .out = w->out,
                                    .relu = w->relu,
                                    .scaled = w->scaled};
-    float *zeros = w->workspace + worker * w->worker;
-    float *input = zeros + lanes_of(w->depth);
+    float *strip = w->workspace + worker * w->worker;
+    float *input = strip + WINOGRAD_STRIP_FLOATS;
     float *sums = input + WINOGRAD_POINTS * w->input_point;
+    const WinogradSource source = {w->kernels, &w->tiles, w->source, w->depth, 0, w->depth};
+    WinogradSource out = {w->kernels, &w->tiles, w->out, w->lanes, 0, 0};
     // Tasks come in order: a worker often gets the same block again.
     if (w->held[worker] != block) {
-        if (w->held[worker] < 0) {
-            memset(zeros, 0, (size_t)lanes_of(w->depth) * sizeof(float));
-        }
-        winograd_transform_input(
-            &(WinogradSource){w->kernels, &w->tiles, w->source, w->depth, 0, w->depth}, t0, t1,
-            zeros, w->input_point, w->plane, input);
+        winograd_transform(&source, false, t0, t1, strip, w->input_point, w->plane, input);
         w->held[worker] = block;
     }
+    const int steps = (p1 - p0) * WINOGRAD_POINTS;
+    WinogradAhead ahead[2] = {winograd_ahead(&source, false, t1, t1 + (t1 - t0), steps)};
     for (int panel = p0; panel < p1; panel++) {
-        multiply(w, panel, t1 - t0, input, sums);
-        winograd_transform_sums(&target, panel * panel_lanes(w->kernels),
-                                panel_width(w->kernels, w->lanes, panel), t0, t1, sums,
-                                w->sum_point);
+        out.first = panel * panel_lanes(w->kernels);
+        out.channels = least(panel_width(w->kernels, w->lanes, panel), w->lanes - out.first);
+        ahead[1] = winograd_ahead(&out, true, t0, t1, WINOGRAD_POINTS);
+        multiply(w, panel, t1 - t0, input, sums, ahead);
+        winograd_transform_sums(&target, out.first, panel_width(w->kernels, w->lanes, panel), t0,
+                                t1, sums, w->sum_point);
+    }
+}
+
+// Neighbours in a range of blocks: what one asks for, the next finds in its core's cache.
+static void run_task(void *context, int task, int worker) {
+    Winograd *w = context;
+    const int range = task / w->splits;
+    const int begin = (int)((int64_t)w->blocks * range / w->ranges);
+    const int end = (int)((int64_t)w->blocks * (range + 1) / w->ranges);
+    for (int block = begin; block < end; block++) {
+        run_block(w, block, task % w->splits, worker);
     }
 }
 
 static void winograd_run(Winograd *w, Threads *threads) {
     set_layout(w);
     w->tiles = winograd_tiles(w->batch, w->height, w->width);
-    w->blocks = (w->tiles.count + TILES_MAX - 1) / TILES_MAX;
+    w->blocks = (w->tiles.count + w->most - 1) / w->most;
     w->panels = panel_count(w->kernels, w->lanes);
+    w->ranges = least(w->blocks, RANGES_MAX);
     w->splits = least(w->panels, (ENOUGH_TASKS + w->blocks - 1) / w->blocks);
     for (int i = 0; i < threads_count(threads); i++) {
         w->held[i] = -1;
     }
-    threads_run(threads, w->blocks * w->splits, run_task, w);
+    threads_run(threads, w->ranges * w->splits, run_task, w);
 }
 
 // ---------------------------------------------------------------- weights

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What forward and backward of the Winograd path share: tiles and their transform.
+// What forward and backward of the Winograd path share: tiles, their transforms, and what is
+// fetched ahead (conv_winograd_tiles.c).
 #ifndef RESNET_BACKEND_CPU_CONV_WINOGRAD_H
 #define RESNET_BACKEND_CPU_CONV_WINOGRAD_H
 
@@ -43,15 +44,41 @@ static inline ptrdiff_t winograd_odd_lines(ptrdiff_t floats) {
 typedef struct WinogradSource {
     const Kernels *kernels;
     const WinogradTiles *tiles;
-    const float *images;
+    const float *images; // or what becomes of them
     int pixel;           // floats from pixel to pixel
     int first, channels; // the channels to read
 } WinogradSource;
 
-// Transforms the input of tiles t0 … t1-1 to [point][block][tile][16], `point` floats from point to
-// point and `plane` from block to block. `zeros`: as many as channels.
-void winograd_transform_input(const WinogradSource *source, int t0, int t1, const float *zeros,
-                              ptrdiff_t point, ptrdiff_t plane, float *to);
+// What is transformed is first copied, a few tiles of 16 channels at a time, to a strip in the
+// first cache: it is read in the order of memory, padding is zeros there, and pixels lie a constant
+// apart.
+enum {
+    WINOGRAD_STRIP_TILES = 8,
+    WINOGRAD_STRIP_FLOATS =
+        WINOGRAD_SIDE * (WINOGRAD_STRIP_TILES * WINOGRAD_OUTPUTS + 2) * CONV_BLOCK
+};
+
+// Transforms what tiles t0 … t1-1 see of an input, or for `gradient` their own pixels of an
+// output's gradient, to [point][block][tile][16], `point` floats from point to point and `plane`
+// from block to block. `strip`: room for WINOGRAD_STRIP_FLOATS.
+void winograd_transform(const WinogradSource *source, bool gradient, int t0, int t1, float *strip,
+                        ptrdiff_t point, ptrdiff_t plane, float *to);
+
+// What some tiles will read (what their outputs see) or write (the outputs), fetched to cache piece
+// by piece while other tiles are multiplied: transforms would otherwise wait for memory, as they
+// touch it in no order that hardware guesses, and many requests at once hold up all others.
+typedef struct WinogradAhead {
+    const WinogradSource *source;
+    bool write;
+    int tile, end;     // the tiles
+    int row, rate;     // of `tile`; rows for each step
+    int rows, columns; // of `tile`, by its first row
+    const float *from;
+} WinogradAhead;
+
+// Tiles t0 … t1-1, as far as there are so many, in about that many steps.
+WinogradAhead winograd_ahead(const WinogradSource *source, bool write, int t0, int t1, int steps);
+void winograd_ahead_step(WinogradAhead *ahead);
 
 // What a convolution makes, and what it ends with.
 typedef struct WinogradTarget {

@@ -8,8 +8,6 @@
 //             transform the sums back, add, and write
 //
 // Prepared: [unit][row of points][channel][3][lane].
-#include <string.h>
-
 #include "backend/cpu/conv_winograd.h"
 
 enum {
@@ -34,9 +32,9 @@ size_t winograd_few_floats(const ConvGeometry *g) {
     return (size_t)WINOGRAD_HALVES * (size_t)g->channels * (size_t)lanes_of(g->out_channels);
 }
 
-// Of a worker: [zeros][transformed input][sums].
+// Of a worker: [strip][transformed input][sums].
 static size_t worker_floats(const ConvGeometry *g) {
-    return (size_t)(lanes_of(g->channels) + blocks_of(g->channels) * PLANE +
+    return (size_t)(WINOGRAD_STRIP_FLOATS + blocks_of(g->channels) * PLANE +
                     WINOGRAD_POINTS * POINT);
 }
 
@@ -60,14 +58,13 @@ static ptrdiff_t unit_floats(const ConvGeometry *g) {
 static void run_task(void *context, int task, int worker) {
     Few *few = context;
     const ConvGeometry *g = few->geometry;
-    float *zeros = (float *)few->call->workspace + (size_t)worker * worker_floats(g);
-    float *input = zeros + lanes_of(g->channels);
+    float *strip = (float *)few->call->workspace + (size_t)worker * worker_floats(g);
+    float *input = strip + WINOGRAD_STRIP_FLOATS;
     float *sums = input + (ptrdiff_t)blocks_of(g->channels) * PLANE;
     if (!few->held[worker]) {
-        memset(zeros, 0, (size_t)lanes_of(g->channels) * sizeof(float));
-        winograd_transform_input(&(WinogradSource){few->kernels, &few->tiles, few->call->input[0],
-                                                   g->channels, 0, g->channels},
-                                 0, TILES, zeros, POINT, PLANE, input);
+        winograd_transform(&(WinogradSource){few->kernels, &few->tiles, few->call->input[0],
+                                             g->channels, 0, g->channels},
+                           false, 0, TILES, strip, POINT, PLANE, input);
         few->held[worker] = true;
     }
     const int end = few->units * (task + 1) / few->tasks;

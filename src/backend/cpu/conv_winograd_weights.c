@@ -11,13 +11,12 @@
 //
 // A cell is so small that its sums, four times as many as its weights, stay in the second cache.
 // Chunks depend on shapes and batch alone, so that dw does too.
-#include <string.h>
 
 #include "backend/cpu/conv.h"
 #include "backend/cpu/conv_winograd.h"
 
 enum {
-    TILES_MAX = 24, // in a block
+    TILES_MAX = 32, // in a block
     CELL = 64,      // channels on both sides of a cell, a multiple of the panel
     ENOUGH_TASKS = 16,
     TAPS = 9
@@ -34,7 +33,7 @@ typedef struct Run {
     int in_cell, out_cell, in_cells, out_cells, chunks;
     float *partial, *workspace;
     size_t chunk_floats;
-    // Of a worker's workspace, in floats: [zeros][input][gradient][sums].
+    // Of a worker's workspace, in floats: [strip][input][gradient][sums].
     ptrdiff_t plane, input_point, gradient_point, sums, worker;
 } Run;
 
@@ -50,7 +49,8 @@ static Run plan_run(const ConvGeometry *g) {
     r.input_point = blocks_of(r.in_cell) * r.plane;
     r.gradient_point = blocks_of(r.out_cell) * r.plane;
     r.sums = (ptrdiff_t)WINOGRAD_POINTS * lanes_of(r.in_cell) * lanes_of(r.out_cell);
-    r.worker = CELL + WINOGRAD_POINTS * (r.input_point + r.gradient_point) + r.sums;
+    r.worker =
+        WINOGRAD_STRIP_FLOATS + WINOGRAD_POINTS * (r.input_point + r.gradient_point) + r.sums;
     return r;
 }
 
@@ -58,26 +58,6 @@ static Run plan_run(const ConvGeometry *g) {
 typedef struct Cell {
     int channel, channels, lane, lanes; // the first and how many, on both sides
 } Cell;
-
-static void transform_gradient(const Run *r, const Cell *cell, int t0, int t1, const float *zeros,
-                               float *to) {
-    const ConvGeometry *g = r->g;
-    WinogradGradient tile = {
-        .channels = cell->lanes, .point = r->gradient_point, .plane = r->plane};
-    for (int t = t0; t < t1; t++) {
-        const WinogradPlace at = winograd_place(&r->tiles, t);
-        const float *image = r->dy + (ptrdiff_t)at.image * g->height * g->width * g->out_channels;
-        for (int i = 0; i < WINOGRAD_OUTPUTS; i++) {
-            for (int j = 0; j < WINOGRAD_OUTPUTS; j++) {
-                const bool inside = at.y + i < g->height && at.x + j < g->width;
-                const ptrdiff_t pixel = (ptrdiff_t)(at.y + i) * g->width + at.x + j;
-                tile.pixel[i][j] = inside ? image + pixel * g->out_channels + cell->lane : zeros;
-            }
-        }
-        tile.to = to + (ptrdiff_t)(t - t0) * CONV_BLOCK;
-        r->kernels->winograd->gradient(&tile);
-    }
-}
 
 // Calls for every panel and block of 16 channels of a cell; sums lie [panel][block][point][channel]
 // [lane].
@@ -88,7 +68,8 @@ typedef struct Part {
 } Part;
 
 static void multiply(const Run *r, const Cell *cell, const Part *part, int tiles,
-                     const float *input, const float *gradient, bool resume) {
+                     const float *input, const float *gradient, bool resume,
+                     WinogradAhead ahead[2]) {
     const int units = part->width / CONV_BLOCK;
     const int most = r->kernels->conv->weight_rows[units - 1];
     const int count = ceil_divide(part->depth, most);
@@ -99,6 +80,8 @@ static void multiply(const Run *r, const Cell *cell, const Part *part, int tiles
     float *sums = part->sums;
     for (int point = 0; point < WINOGRAD_POINTS; point++) {
         tile.gradient = gradient;
+        winograd_ahead_step(&ahead[0]);
+        winograd_ahead_step(&ahead[1]);
         for (int i = 0; i < count; i++) {
             const int k = part->depth * i / count, rows = part->depth * (i + 1) / count - k;
             tile.input = input + k;
@@ -132,23 +115,29 @@ static void run_task(void *context, int task, int worker) {
                  .lane = index / r->in_cells * r->out_cell};
     cell.channels = least(r->in_cell, g->channels - cell.channel);
     cell.lanes = least(r->out_cell, g->out_channels - cell.lane);
-    float *zeros = r->workspace + worker * r->worker;
-    float *input = zeros + CELL, *gradient = input + WINOGRAD_POINTS * r->input_point;
+    float *strip = r->workspace + worker * r->worker;
+    float *input = strip + WINOGRAD_STRIP_FLOATS,
+          *gradient = input + WINOGRAD_POINTS * r->input_point;
     float *all_sums = gradient + WINOGRAD_POINTS * r->gradient_point;
-    memset(zeros, 0, CELL * sizeof(float));
 
     const int begin = (int)((int64_t)r->tiles.count * chunk / r->chunks);
     const int end = (int)((int64_t)r->tiles.count * (chunk + 1) / r->chunks);
     const int blocks = ceil_divide(end - begin, TILES_MAX);
     const int panel0 = cell.lane / panel_lanes(r->kernels);
     const int panels = ceil_divide(cell.lanes, panel_lanes(r->kernels));
+    const WinogradSource x = {r->kernels,  &r->tiles,    r->x,
+                              g->channels, cell.channel, cell.channels};
+    const WinogradSource dy = {r->kernels,      &r->tiles, r->dy,
+                               g->out_channels, cell.lane, cell.lanes};
+    const int steps = panels * blocks_of(cell.channels) * WINOGRAD_POINTS;
     for (int i = 0; i < blocks; i++) {
         const int t0 = begin + (int)((int64_t)(end - begin) * i / blocks);
         const int t1 = begin + (int)((int64_t)(end - begin) * (i + 1) / blocks);
-        winograd_transform_input(&(WinogradSource){r->kernels, &r->tiles, r->x, g->channels,
-                                                   cell.channel, cell.channels},
-                                 t0, t1, zeros, r->input_point, r->plane, input);
-        transform_gradient(r, &cell, t0, t1, zeros, gradient);
+        winograd_transform(&x, false, t0, t1, strip, r->input_point, r->plane, input);
+        winograd_transform(&dy, true, t0, t1, strip, r->gradient_point, r->plane, gradient);
+        const int next = least(end, t1 + TILES_MAX);
+        WinogradAhead ahead[2] = {winograd_ahead(&x, false, t1, next, steps),
+                                  winograd_ahead(&dy, false, t1, next, steps)};
         Part part = {.sums = all_sums};
         for (int p = 0; p < panels; p++) {
             part.panel = panel0 + p;
@@ -156,7 +145,7 @@ static void run_task(void *context, int task, int worker) {
             for (int b = 0; b < blocks_of(cell.channels); b++) {
                 part.block = cell.channel / CONV_BLOCK + b;
                 part.depth = least(CONV_BLOCK, cell.channels - b * CONV_BLOCK);
-                multiply(r, &cell, &part, t1 - t0, input, gradient, i > 0);
+                multiply(r, &cell, &part, t1 - t0, input, gradient, i > 0, ahead);
                 if (i == blocks - 1) {
                     finish(r, &part, r->partial + (size_t)chunk * r->chunk_floats);
                 }

@@ -22,15 +22,24 @@ enum { SIDE = WINOGRAD_SIDE, OUTPUTS = WINOGRAD_OUTPUTS };
 #define SCALE_P (0.5 / ((double)P2 * (P2 - Q2)))
 #define SCALE_Q (0.5 / ((double)Q2 * (Q2 - P2)))
 
-MAP_INLINE void input_line(const Vec d[SIDE], Vec r[SIDE]) {
-    const Vec p_even = d[4] - Q2 * d[2], p_odd = d[3] - Q2 * d[1];
-    const Vec q_even = d[4] - P2 * d[2], q_odd = d[3] - P2 * d[1];
-    r[0] = (d[4] - (P2 + Q2) * d[2]) + (P2 * Q2) * d[0];
-    r[1] = p_even + P * p_odd;
-    r[2] = p_even - P * p_odd;
-    r[3] = q_even + Q * q_odd;
-    r[4] = q_even - Q * q_odd;
-    r[5] = (d[5] - (P2 + Q2) * d[3]) + (P2 * Q2) * d[1];
+// Rows of B' come in pairs that share terms: the first and the last, those of +-p, those of +-q.
+// Numbers of a line in pair i of the transformed line.
+enum { PAIRS = 3 };
+static const int pair_first[PAIRS] = {0, 1, 3}, pair_second[PAIRS] = {5, 2, 4};
+
+MAP_INLINE void input_pair(const Vec d[SIDE], int pair, Vec *first, Vec *second) {
+    if (pair == 0) {
+        *first = (d[4] - (P2 + Q2) * d[2]) + (P2 * Q2) * d[0];
+        *second = (d[5] - (P2 + Q2) * d[3]) + (P2 * Q2) * d[1];
+    } else if (pair == 1) {
+        const Vec even = d[4] - Q2 * d[2], odd = d[3] - Q2 * d[1];
+        *first = even + P * odd;
+        *second = even - P * odd;
+    } else {
+        const Vec even = d[4] - P2 * d[2], odd = d[3] - P2 * d[1];
+        *first = even + Q * odd;
+        *second = even - Q * odd;
+    }
 }
 
 MAP_INLINE void output_line(const Vec s[SIDE], Vec y[OUTPUTS]) {
@@ -55,38 +64,41 @@ MAP_INLINE void scaled_line(const Vec s[SIDE], Vec y[OUTPUTS]) {
     y[3] = (s[5] + (P2 * P) * p_odd) + (Q2 * Q) * q_odd;
 }
 
-MAP_INLINE void input_lanes(const WinogradInput *tile, int channel, int lanes) {
-    float *to = tile->to + channel / CONV_BLOCK * tile->plane + channel % CONV_BLOCK;
-    // All are loaded before any is used: the branches of partial loads between products would let
-    // the compiler share a product across them and not contract it, in this copy of the code alone.
-    Vec d[SIDE][SIDE], half[SIDE][SIDE]; // [column][row], [row][column]
-    UNROLL for (int x = 0; x < SIDE; x++) {
-        UNROLL for (int y = 0; y < SIDE; y++) {
-            d[x][y] = load_lanes(tile->pixel[y][x] + channel, lanes);
-        }
-    }
-    UNROLL for (int x = 0; x < SIDE; x++) {
-        Vec r[SIDE];
-        input_line(d[x], r);
-        UNROLL for (int y = 0; y < SIDE; y++) { half[y][x] = r[y]; }
-    }
-    for (int y = 0; y < SIDE; y++) {
-        Vec r[SIDE];
-        input_line(half[y], r);
+// Two rows of the transformed tile at a time: they are made from the strip's columns and stay in
+// registers until they are transformed along themselves. Reading a column thrice costs less than
+// putting all rows aside.
+MAP_INLINE void input_vector(const float *from, ptrdiff_t row, float *to, ptrdiff_t point) {
+    UNROLL for (int pair = 0; pair < PAIRS; pair++) {
+        Vec first[SIDE], second[SIDE];
         UNROLL for (int x = 0; x < SIDE; x++) {
-            vec_store(to, r[x]);
-            to += tile->point;
+            Vec d[SIDE];
+            UNROLL for (int y = 0; y < SIDE; y++) {
+                d[y] = vec_load(from + y * row + x * CONV_BLOCK);
+            }
+            input_pair(d, pair, &first[x], &second[x]);
+        }
+        float *to_first = to + pair_first[pair] * SIDE * point;
+        float *to_second = to + pair_second[pair] * SIDE * point;
+        UNROLL for (int along = 0; along < PAIRS; along++) {
+            Vec r[2];
+            input_pair(first, along, &r[0], &r[1]);
+            vec_store(to_first + pair_first[along] * point, r[0]);
+            vec_store(to_first + pair_second[along] * point, r[1]);
+            input_pair(second, along, &r[0], &r[1]);
+            vec_store(to_second + pair_first[along] * point, r[0]);
+            vec_store(to_second + pair_second[along] * point, r[1]);
         }
     }
 }
 
-static void transform_input(const WinogradInput *tile) {
-    int channel = 0;
-    for (; channel + LANES <= tile->channels; channel += LANES) {
-        input_lanes(tile, channel, LANES);
-    }
-    if (channel < tile->channels) {
-        input_lanes(tile, channel, tile->channels - channel);
+static void transform_input(const float *strip, ptrdiff_t row, int tiles, float *to,
+                            ptrdiff_t point) {
+    for (int t = 0; t < tiles; t++) {
+        for (int i = 0; i < CONV_BLOCK; i += LANES) {
+            input_vector(strip + i, row, to + i, point);
+        }
+        strip += OUTPUTS * CONV_BLOCK;
+        to += CONV_BLOCK;
     }
 }
 
@@ -102,14 +114,16 @@ MAP_INLINE void output_lanes(const WinogradOutput *tile, int lane, int lanes) {
         output_line(s, y);
         UNROLL for (int i = 0; i < OUTPUTS; i++) { half[i][x] = y[i]; }
     }
-    for (int i = 0; i < tile->rows; i++) {
+    UNROLL for (int i = 0; i < OUTPUTS; i++) {
         Vec y[OUTPUTS];
         if (tile->scaled) {
             scaled_line(half[i], y);
         } else {
             output_line(half[i], y);
         }
-        output_row(tile, i, y, start, lane, lanes);
+        if (i < tile->rows) {
+            output_row(tile, i, y, start, lane, lanes);
+        }
     }
 }
 
@@ -236,48 +250,54 @@ static void transform_weights(const WinogradWeights *weights) {
     }
 }
 
-// A, whose rows are the points.
-MAP_INLINE void gradient_line(const Vec y[OUTPUTS], Vec r[SIDE]) {
-    const Vec p_even = y[0] + P2 * y[2], p_odd = y[1] + P2 * y[3];
-    const Vec q_even = y[0] + Q2 * y[2], q_odd = y[1] + Q2 * y[3];
-    r[0] = y[0];
-    r[1] = p_even + P * p_odd;
-    r[2] = p_even - P * p_odd;
-    r[3] = q_even + Q * q_odd;
-    r[4] = q_even - Q * q_odd;
-    r[5] = y[3];
-}
-
-MAP_INLINE void gradient_lanes(const WinogradGradient *tile, int channel, int lanes) {
-    float *to = tile->to + channel / CONV_BLOCK * tile->plane + channel % CONV_BLOCK;
-    Vec y[OUTPUTS][OUTPUTS], half[SIDE][OUTPUTS]; // [column][row], [row][column]
-    UNROLL for (int x = 0; x < OUTPUTS; x++) {
-        UNROLL for (int i = 0; i < OUTPUTS; i++) {
-            y[x][i] = load_lanes(tile->pixel[i][x] + channel, lanes);
-        }
-    }
-    UNROLL for (int x = 0; x < OUTPUTS; x++) {
-        Vec r[SIDE];
-        gradient_line(y[x], r);
-        UNROLL for (int i = 0; i < SIDE; i++) { half[i][x] = r[i]; }
-    }
-    for (int i = 0; i < SIDE; i++) {
-        Vec r[SIDE];
-        gradient_line(half[i], r);
-        UNROLL for (int x = 0; x < SIDE; x++) {
-            vec_store(to, r[x]);
-            to += tile->point;
-        }
+// A, whose rows are the points, by the same pairs.
+MAP_INLINE void gradient_pair(const Vec y[OUTPUTS], int pair, Vec *first, Vec *second) {
+    if (pair == 0) {
+        *first = y[0];
+        *second = y[3];
+    } else if (pair == 1) {
+        const Vec even = y[0] + P2 * y[2], odd = y[1] + P2 * y[3];
+        *first = even + P * odd;
+        *second = even - P * odd;
+    } else {
+        const Vec even = y[0] + Q2 * y[2], odd = y[1] + Q2 * y[3];
+        *first = even + Q * odd;
+        *second = even - Q * odd;
     }
 }
 
-static void transform_gradient(const WinogradGradient *tile) {
-    int channel = 0;
-    for (; channel + LANES <= tile->channels; channel += LANES) {
-        gradient_lanes(tile, channel, LANES);
+MAP_INLINE void gradient_vector(const float *from, ptrdiff_t row, float *to, ptrdiff_t point) {
+    UNROLL for (int pair = 0; pair < PAIRS; pair++) {
+        Vec first[OUTPUTS], second[OUTPUTS];
+        UNROLL for (int x = 0; x < OUTPUTS; x++) {
+            Vec y[OUTPUTS];
+            UNROLL for (int i = 0; i < OUTPUTS; i++) {
+                y[i] = vec_load(from + i * row + x * CONV_BLOCK);
+            }
+            gradient_pair(y, pair, &first[x], &second[x]);
+        }
+        float *to_first = to + pair_first[pair] * SIDE * point;
+        float *to_second = to + pair_second[pair] * SIDE * point;
+        UNROLL for (int along = 0; along < PAIRS; along++) {
+            Vec r[2];
+            gradient_pair(first, along, &r[0], &r[1]);
+            vec_store(to_first + pair_first[along] * point, r[0]);
+            vec_store(to_first + pair_second[along] * point, r[1]);
+            gradient_pair(second, along, &r[0], &r[1]);
+            vec_store(to_second + pair_first[along] * point, r[0]);
+            vec_store(to_second + pair_second[along] * point, r[1]);
+        }
     }
-    if (channel < tile->channels) {
-        gradient_lanes(tile, channel, tile->channels - channel);
+}
+
+static void transform_gradient(const float *strip, ptrdiff_t row, int tiles, float *to,
+                               ptrdiff_t point) {
+    for (int t = 0; t < tiles; t++) {
+        for (int i = 0; i < CONV_BLOCK; i += LANES) {
+            gradient_vector(strip + i, row, to + i, point);
+        }
+        strip += OUTPUTS * CONV_BLOCK;
+        to += CONV_BLOCK;
     }
 }
 

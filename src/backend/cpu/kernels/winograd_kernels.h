@@ -51,23 +51,6 @@ enum {
     STEM_POINTS = STEM_SIDE * STEM_SIDE
 };
 
-// B' x B of one tile, in blocks of 16 channels.
-typedef struct WinogradInput {
-    const float *pixel[WINOGRAD_SIDE][WINOGRAD_SIDE]; // channel 0 of each pixel
-    int channels;           // to read; lanes of the last block behind them stay as they are
-    float *to;              // point 0, block 0
-    ptrdiff_t point, plane; // floats from point to point, from block to block
-} WinogradInput;
-
-// A dy A' of one tile of an output's gradient, in blocks of 16 channels: what backward to the
-// weights multiplies B' x B with.
-typedef struct WinogradGradient {
-    const float *pixel[WINOGRAD_OUTPUTS][WINOGRAD_OUTPUTS]; // channel 0 of each pixel
-    int channels;           // to read; lanes of the last block behind them stay as they are
-    float *to;              // point 0, block 0
-    ptrdiff_t point, plane; // floats from point to point, from block to block
-} WinogradGradient;
-
 // G' m G of sums over tiles: in double, rounded once.
 typedef struct WinogradWeightSums {
     const float *from;    // [point][element]
@@ -127,14 +110,20 @@ typedef struct WinogradFewRow {
 } WinogradFewRow;
 
 struct WinogradKernels {
-    void (*input)(const WinogradInput *tile);
+    // B' x B of tiles side by side, for 16 channels. A strip holds the pixels that they see:
+    // [row][column][16], `row` floats from row to row; the next tile begins 4 columns further.
+    // `to`: point 0 of the first tile, the next one 16 floats further; `point` floats lie between
+    // points.
+    void (*input)(const float *strip, ptrdiff_t row, int tiles, float *to, ptrdiff_t point);
+    // A dy A' of tiles side by side of an output's gradient, which backward to the weights
+    // multiplies B' x B with. The strip holds their own pixels.
+    void (*gradient)(const float *strip, ptrdiff_t row, int tiles, float *to, ptrdiff_t point);
     void (*output)(const WinogradOutput *tile);
     void (*weights)(const WinogradWeights *weights);
     // G w alone: [row of points][channel][3][16], `point` floats from row to row.
     void (*half_weights)(const WinogradWeights *weights);
     void (*expand)(const WinogradExpansion *weights);
     void (*few_row)(const WinogradFewRow *row);
-    void (*gradient)(const WinogradGradient *tile);
     void (*weight_sums)(const WinogradWeightSums *sums);
     void (*stem_input)(const StemInput *tile);
     void (*stem_output)(const WinogradOutput *tile);

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the Winograd path reads its tiles: strips for the transforms, and what is fetched ahead.
+#include "backend/cpu/conv_winograd.h"
+
+static int least(int a, int b) { return a < b ? a : b; }
+
+WinogradAhead winograd_ahead(const WinogradSource *source, bool write, int t0, int t1, int steps) {
+    WinogradAhead ahead = {.source = source, .write = write, .tile = t0};
+    ahead.end = least(t1, source->tiles->count);
+    // The outputs' own rows, and those below and above that they see.
+    const int rows = (ahead.end - t0) * (WINOGRAD_OUTPUTS + (write ? 0 : 1));
+    ahead.rate = (rows + steps - 1) / steps;
+    return ahead;
+}
+
+// The rows of a tile that the tile above has not asked for already.
+static void ahead_place(WinogradAhead *ahead) {
+    const WinogradTiles *tiles = ahead->source->tiles;
+    const WinogradPlace at = winograd_place(tiles, ahead->tile);
+    const int first = ahead->write || at.y == 0 ? at.y : at.y + 1;
+    const int end = at.y + WINOGRAD_OUTPUTS + (ahead->write ? 0 : 1);
+    const ptrdiff_t pixel = ((ptrdiff_t)at.image * tiles->height + first) * tiles->width + at.x;
+    ahead->from = ahead->source->images + ahead->source->first + pixel * ahead->source->pixel;
+    ahead->rows = least(end, tiles->height) - first;
+    ahead->columns = least(WINOGRAD_OUTPUTS, tiles->width - at.x);
+}
+
+void winograd_ahead_step(WinogradAhead *ahead) {
+    const WinogradSource *source = ahead->source;
+    for (int i = 0; i < ahead->rate && ahead->tile < ahead->end; i++) {
+        if (ahead->row == 0) {
+            ahead_place(ahead);
+        }
+        const float *from = ahead->from;
+        for (int x = 0; ahead->row < ahead->rows && x < ahead->columns; x++) {
+            for (int c = 0; c < source->channels; c += CONV_BLOCK) {
+                if (ahead->write) {
+                    __builtin_prefetch(from + c, 1);
+                } else {
+                    __builtin_prefetch(from + c, 0, 2);
+                }
+            }
+            from += source->pixel;
+        }
+        ahead->from += (ptrdiff_t)source->tiles->width * source->pixel;
+        if (++ahead->row >= ahead->rows) {
+            ahead->row = 0;
+            ahead->tile++;
+        }
+    }
+}
+
+// The pixels of `tiles` tiles side by side, with as many around them as `around` says; returns the
+// floats of a row.
+static ptrdiff_t fill_strip(const WinogradSource *source, WinogradPlace at, int tiles, int around,
+                            int first, int channels, float *strip) {
+    const WinogradTiles *map = source->tiles;
+    const int columns = tiles * WINOGRAD_OUTPUTS + 2 * around;
+    const int x0 = at.x - around, left = x0 < 0 ? -x0 : 0;
+    const int pixels = least(columns, map->width - x0) - left;
+    const float *image =
+        source->images + first + (ptrdiff_t)at.image * map->height * map->width * source->pixel;
+    for (int y = at.y - around; y < at.y + WINOGRAD_OUTPUTS + around; y++) {
+        const bool inside = y >= 0 && y < map->height;
+        const ptrdiff_t pixel = inside ? (ptrdiff_t)y * map->width + x0 + left : 0;
+        source->kernels->conv->pack_row(strip, 0, image + pixel * source->pixel, source->pixel,
+                                        inside ? left : columns, inside ? pixels : 0,
+                                        inside ? columns - left - pixels : 0, channels, 0);
+        strip += (ptrdiff_t)columns * CONV_BLOCK;
+    }
+    return (ptrdiff_t)columns * CONV_BLOCK;
+}
+
+void winograd_transform(const WinogradSource *source, bool gradient, int t0, int t1, float *strip,
+                        ptrdiff_t point, ptrdiff_t plane, float *to) {
+    const WinogradKernels *kernels = source->kernels->winograd;
+    for (int t = t0; t < t1;) {
+        const WinogradPlace at = winograd_place(source->tiles, t);
+        const int row = source->tiles->columns - at.x / WINOGRAD_OUTPUTS; // tiles left in it
+        const int tiles = least(WINOGRAD_STRIP_TILES, least(row, t1 - t));
+        for (int c = 0; c < source->channels; c += CONV_BLOCK) {
+            const ptrdiff_t pitch =
+                fill_strip(source, at, tiles, gradient ? 0 : 1, source->first + c,
+                           least(CONV_BLOCK, source->channels - c), strip);
+            (gradient ? kernels->gradient : kernels->input)(strip, pitch, tiles,
+                                                            to + c / CONV_BLOCK * plane, point);
+        }
+        to += (ptrdiff_t)tiles * CONV_BLOCK;
+        t += tiles;
+    }
+}
