@@ -261,13 +261,14 @@ static void run_case(const Case *c, const Kernels *kernels, Threads *threads, do
 static void run_paths(const Case *c, const Kernels *kernels, Threads *threads, double peak) {
     static const ConvPath *const paths[] = {&conv_direct, &conv_winograd};
     printf("%-30s", c->name);
-    for (int column = 0; column < 3; column++) { // inference, training: forward, to the input
+    static const Pass passes[] = {FORWARD, FORWARD, TO_INPUT, TO_WEIGHTS};
+    for (int column = 0; column < 4; column++) { // inference, then training
         const Phase phase = column == 0 ? PHASE_INFERENCE : PHASE_TRAINING;
         for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
             Layer layer;
             layer_create(&layer, c, paths[i], phase, false, threads);
             paths[i]->prepare(&layer.geometry, &layer.call, kernels);
-            print_rate(column == 2 ? TO_INPUT : FORWARD, &layer, kernels, peak,
+            print_rate(passes[column], &layer, kernels, peak,
                        conv_path(&layer.geometry, phase) == paths[i] ? "*" : " ");
             layer_destroy(&layer);
         }
@@ -362,9 +363,9 @@ int main(int argc, char **argv) {
             run_case(&cases[i], kernels, threads, peak);
         }
     }
-    printf("\n%-30s  %28s  %28s  %28s\n%-30s", "3x3 by path", "inference", "training, forward",
-           "training, to input", "");
-    for (int column = 0; column < 3; column++) {
+    printf("\n%-30s  %28s  %28s  %28s  %28s\n%-30s", "3x3 by path", "inference",
+           "training, forward", "training, to input", "training, to weights", "");
+    for (int column = 0; column < 4; column++) {
         printf("  %13s  %13s", "direct ", "winograd ");
     }
     printf("\n");
