@@ -10,7 +10,11 @@
 // panels too.
 enum { ENOUGH_TASKS = 32, ENOUGH_SPLITS = 16 };
 enum { STRIP_COLUMNS = 112 }; // most columns of conv_cut()
+// Kernels of one tap over one row of pixels: a strip has FLAT_DWORDS at most, so that it stays in
+// the second cache, but FLAT_PIXELS at least, so that weights are used often; and whole tiles.
+enum { FLAT_DWORDS = 32 * 1024, FLAT_PIXELS = 56, FLAT_MULTIPLE = 14 };
 
+static int ceil_divide(int a, int b) { return (a + b - 1) / b; }
 static int least(int a, int b) { return a < b ? a : b; }
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
@@ -26,6 +30,7 @@ typedef struct Sweep {
     size_t worker_bytes;
     int strips, items; // strips of an image; of all images and groups
     int tasks, splits, panels;
+    int held[THREADS_MAX]; // the item whose strip each worker has filled; -1 for none
 } Sweep;
 
 static ConvView view_of(const ConvGeometry *dwords, int32_t zero) {
@@ -36,7 +41,37 @@ static ConvView view_of(const ConvGeometry *dwords, int32_t zero) {
     return view;
 }
 
+static bool is_flat(const ConvGeometry *dwords) {
+    return conv_taps(dwords) == 1 && dwords->height == 1 && dwords->stride == 1 && dwords->pad == 0;
+}
+
+static int flat_pixels(const ConvGeometry *dwords) {
+    const int pixels = FLAT_DWORDS / dwords->channels;
+    return pixels > FLAT_PIXELS ? pixels : FLAT_PIXELS;
+}
+
+// As strips divide into panels for the workers, they need not be small where there are few pixels.
+static ConvCut flat_cut(const ConvGeometry *dwords, int panels) {
+    const int width = dwords->out_width;
+    const int64_t enough = (int64_t)dwords->groups * panels * width / ENOUGH_SPLITS;
+    int pixels = flat_pixels(dwords);
+    if (pixels > enough) {
+        pixels = enough > FLAT_PIXELS ? (int)enough : FLAT_PIXELS;
+    }
+    ConvCut cut = {.rows = 1, .row_strips = 1, .columns = width, .column_strips = 1};
+    if (width > pixels) {
+        const int even = ceil_divide(width, ceil_divide(width, pixels));
+        cut.columns = ceil_divide(even, FLAT_MULTIPLE) * FLAT_MULTIPLE;
+        cut.column_strips = ceil_divide(width, cut.columns);
+    }
+    return cut;
+}
+
 static size_t strip_floats(const ConvGeometry *dwords, const ConvView *view) {
+    if (is_flat(dwords)) {
+        const int columns = least(flat_pixels(dwords), view->grid_width) + FLAT_MULTIPLE;
+        return conv_strip_floats(view, 1, columns, blocks_of(view->channels));
+    }
     const ConvCut cut = conv_cut(view, (int64_t)dwords->batch * dwords->groups);
     const int blocks = blocks_of(view->channels);
     // A smaller batch may be cut into larger strips.
@@ -196,7 +231,7 @@ static Item item_of(const Sweep *sweep, int index) {
 }
 
 static void run_task(void *context, int task, int worker) {
-    const Sweep *sweep = context;
+    Sweep *sweep = context;
     const int split = task % sweep->splits;
     float *strip = (float *)(void *)(sweep->workspace + (size_t)worker * sweep->worker_bytes);
     int32_t *taps = (int32_t *)(void *)((char *)strip + sweep->worker_bytes) -
@@ -214,7 +249,11 @@ static void run_task(void *context, int task, int worker) {
             conv_ahead_set(&ahead, 0, &sweep->view, &next.part, next.source);
             conv_ahead_spread(&ahead, tiles_of(sweep, &item.part, p1 - p0));
         }
-        conv_strip_fill(&sweep->view, &item.part, item.source, strip, sweep->kernels->conv);
+        // Tasks come in order: a worker often gets other panels of the same strip.
+        if (sweep->held[worker] != index) {
+            conv_strip_fill(&sweep->view, &item.part, item.source, strip, sweep->kernels->conv);
+            sweep->held[worker] = index;
+        }
         run_strip(sweep, item.image, item.group, &item.part, (const int32_t *)(const void *)strip,
                   p0, p1, taps, &ahead);
     }
@@ -233,12 +272,16 @@ void int8_sweep_run(const ConvGeometry *g, const Call *call, void *block, const 
                    .panels = int8_panel_count(kernels, g->out_channels)};
     sweep.out_pixel = call->node->bytes ? sweep.residual_pixel : out.channels;
     sweep.view = view_of(&sweep.dwords, call->input_node[0]->zero);
-    sweep.cut = conv_cut(&sweep.view, (int64_t)g->batch * g->groups);
+    sweep.cut = is_flat(&sweep.dwords) ? flat_cut(&sweep.dwords, sweep.panels)
+                                       : conv_cut(&sweep.view, (int64_t)g->batch * g->groups);
     sweep.strips = sweep.cut.row_strips * sweep.cut.column_strips;
     sweep.items = g->batch * g->groups * sweep.strips;
     sweep.tasks = least(sweep.items, ENOUGH_TASKS);
     if (sweep.tasks < ENOUGH_SPLITS) {
         sweep.splits = least(sweep.panels, (ENOUGH_SPLITS + sweep.tasks - 1) / sweep.tasks);
+    }
+    for (int i = 0; i < threads_count(call->threads); i++) {
+        sweep.held[i] = -1;
     }
     threads_run(call->threads, sweep.tasks * sweep.splits, run_task, &sweep);
 }
