@@ -4,6 +4,7 @@
 // memory; the weights of a panel stream from the second cache, once for each tile.
 #include "backend/cpu/kernels/int8_end.h"
 
+enum { AHEAD = 4096 }; // bytes of weights, which come from the third cache or memory
 enum {
     SUMS = CONV_BLOCK / SUM_LANES,
     PAIRS = SUMS > VECTORS // sums of a lane are in two parts, so that none begins with `start`
@@ -149,7 +150,7 @@ INT8_INLINE void int8_tile(const int rows, const int units, const Int8Tile *tile
                 }
                 UNROLL for (int j = 0; j < TILE_UNITS; j++) {
                     if (j < units) {
-                        __builtin_prefetch(weights + 4096 + j * CONV_BLOCK * 4);
+                        __builtin_prefetch(weights + AHEAD + j * CONV_BLOCK * 4);
                     }
                 }
                 weights += units * CONV_BLOCK * 4;

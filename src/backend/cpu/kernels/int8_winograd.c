@@ -26,7 +26,7 @@ enum { SIDE = WINOGRAD_SIDE, OUTPUTS = WINOGRAD_OUTPUTS, OFFSET = 128 };
 // Unsigned, whose overflow is defined.
 typedef uint32_t RingVec __attribute__((vector_size(VECTOR_BYTES)));
 typedef int16_t Words __attribute__((vector_size(VECTOR_BYTES)));
-enum { AHEAD = 2048 }; // weights, 2 KB
+enum { AHEAD = 2048 }; // weights, 4 KB
 enum { WORDS = VECTOR_BYTES / 2, BLOCK_WORDS = 2 * CONV_BLOCK };
 
 // ---------------------------------------------------------------- B' x B
