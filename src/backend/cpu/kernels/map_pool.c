@@ -9,7 +9,8 @@ typedef uint8_t ByteVec __attribute__((vector_size(LANES)));
 
 MAP_INLINE IntVec load_indices(const uint8_t *from, int lanes) {
     ByteVec bytes = {0};
-    memcpy(&bytes, from, (size_t)lanes);
+    // lanes never exceeds LANES, which not every compiler sees.
+    memcpy(&bytes, from, (size_t)(lanes < LANES ? lanes : LANES));
     return __builtin_convertvector(bytes, IntVec);
 }
 
