@@ -44,15 +44,16 @@ enum { TILE_MOST_1 = 2, TILE_MOST_2 = 0, WEIGHT_MOST_1 = 2, WEIGHT_MOST_2 = 0 };
 #endif
 
 // The same on pairs of bf16: without the instruction for them, weights take two registers for each
-// vector (bf16_vector.h), which leaves fewer for sums.
+// vector (bf16_vector.h), which leaves fewer for sums; and larger tiles would be much code for
+// processors that gain nothing from bf16.
 #if defined(__AVX512BF16__)
 #define BF16_ROWS_1 ROWS_28
 #define BF16_ROWS_2 ROWS_14
 enum { BF16_MOST_1 = 28, BF16_MOST_2 = 14 };
 #elif VECTOR_BYTES == 64
-#define BF16_ROWS_1 ROWS_28
-#define BF16_ROWS_2 ROWS_12
-enum { BF16_MOST_1 = 28, BF16_MOST_2 = 12 };
+#define BF16_ROWS_1 ROWS_14
+#define BF16_ROWS_2 ROWS_7
+enum { BF16_MOST_1 = 14, BF16_MOST_2 = 7 };
 #elif VECTOR_BYTES == 32 || defined(__aarch64__)
 #define BF16_ROWS_1 ROWS_4
 enum { BF16_MOST_1 = 4, BF16_MOST_2 = 0 };
