@@ -12,7 +12,8 @@ set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
 set(CMAKE_C_FLAGS_RELEASE "-Os")
 add_compile_options(-fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables)
 # Threads get the stack that glibc would give them at least; musl's own measure is 128 KB.
-add_link_options(-static -no-pie LINKER:--gc-sections LINKER:-z,stack-size=2097152)
+add_link_options(-static -no-pie LINKER:--gc-sections LINKER:-z,stack-size=2097152
+                 LINKER:-z,noseparate-code)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   # 0.1 MB: libjpeg-turbo's choice of SIMD functions has the encoder's in it, which nothing calls.
   add_link_options(LINKER:--defsym=jsimd_huff_encode_one_block_sse2=abort
