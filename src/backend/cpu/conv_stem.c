@@ -18,8 +18,7 @@
 // norm].
 #include <string.h>
 
-#include "backend/cpu/conv.h"
-#include "backend/cpu/kernels/winograd_kernels.h"
+#include "backend/cpu/conv_winograd.h"
 
 enum {
     KERNEL = 7,
@@ -42,26 +41,21 @@ typedef struct Stem {
     float *out;
     bool relu;
     float *workspace;
-    int tile_rows, tile_columns; // of an image
-    int depth;                   // channels of all phases
+    WinogradTiles tiles;
+    int depth; // channels of all phases
     // Of a worker's workspace, in floats: [copy][transformed input][sums].
     ptrdiff_t row, input_point, sum_point, worker;
 } Stem;
 
 static int least(int a, int b) { return a < b ? a : b; }
-static int tiles_along(int extent) { return (extent + OUTPUTS - 1) / OUTPUTS; }
-
-// Distances that are an odd number of lines do not fall in the same sets of a cache.
-static ptrdiff_t odd_lines(int blocks) { return (ptrdiff_t)(blocks | 1) * CONV_BLOCK; }
 
 static Stem stem_layout(const ConvGeometry *g) {
     Stem s = {.geometry = g,
-              .tile_rows = tiles_along(g->out_height),
-              .tile_columns = tiles_along(g->out_width),
+              .tiles = winograd_tiles(g->batch, g->out_height, g->out_width),
               .depth = PHASES * g->channels,
-              .input_point = odd_lines(TILES_MAX),
-              .sum_point = odd_lines(TILES_MAX * CONV_UNITS_MAX)};
-    s.row = (ptrdiff_t)(s.tile_columns * OUTPUTS + OVERLAP) * CONV_BLOCK;
+              .input_point = winograd_odd_lines(TILES_MAX * CONV_BLOCK),
+              .sum_point = winograd_odd_lines(TILES_MAX * CONV_PANEL_MAX)};
+    s.row = (ptrdiff_t)(s.tiles.columns * OUTPUTS + OVERLAP) * CONV_BLOCK;
     s.worker = STEM_SIDE * s.row + STEM_POINTS * (s.input_point + s.sum_point);
     return s;
 }
@@ -108,67 +102,28 @@ static void copy_rows(const Stem *s, int image, int tile_row, float *to) {
     }
 }
 
-static void multiply(const Stem *s, int panel, int tiles, const float *input, float *sums) {
-    static const int32_t tap = 0;
-    const int width = panel_width(s->kernels, s->geometry->out_channels, panel);
-    const int units = width / CONV_BLOCK, most = s->kernels->conv->rows[units - 1];
-    const int count = (tiles + most - 1) / most;
-    const ptrdiff_t first = (ptrdiff_t)panel * panel_lanes(s->kernels);
-    ConvTile tile = {.blocks = 1,
-                     .last_depth = s->depth,
-                     .tap = &tap,
-                     .taps = 1,
-                     .weights = s->weights + first * STEM_POINTS * s->depth,
-                     .output_stride = width};
-    for (int point = 0; point < STEM_POINTS; point++) {
-        for (int i = 0; i < count; i++) {
-            const int t = tiles * i / count, rows = tiles * (i + 1) / count - t;
-            tile.input[0] = input + (ptrdiff_t)t * CONV_BLOCK;
-            tile.input[1] = tile.input[0] + (ptrdiff_t)(rows / 2) * CONV_BLOCK;
-            tile.output[0] = sums + (ptrdiff_t)t * width;
-            tile.output[1] = tile.output[0] + (ptrdiff_t)(rows / 2) * width;
-            s->kernels->conv->tile[units - 1][rows - 1](&tile);
-        }
-        tile.weights += (ptrdiff_t)s->depth * width;
-        input += s->input_point;
-        sums += s->sum_point;
-    }
-}
-
-// Of tiles t0 … t1-1 of a row.
-static void transform_sums(const Stem *s, int panel, int image, int tile_row, int t0, int t1,
-                           const float *sums) {
-    const ConvGeometry *g = s->geometry;
-    const int first = panel * panel_lanes(s->kernels), y = tile_row * OUTPUTS;
-    const int width = panel_width(s->kernels, g->out_channels, panel);
-    WinogradOutput tile = {.point = s->sum_point,
-                           .lanes = least(width, g->out_channels - first),
-                           .rows = least(OUTPUTS, g->out_height - y),
-                           .start = s->start != NULL ? s->start + first : NULL,
-                           .row = (ptrdiff_t)g->out_width * g->out_channels,
-                           .column = g->out_channels,
-                           .relu = s->relu};
-    for (int t = t0; t < t1; t++) {
-        const int x = t * OUTPUTS;
-        const ptrdiff_t pixel = ((ptrdiff_t)image * g->out_height + y) * g->out_width + x;
-        tile.columns = least(OUTPUTS, g->out_width - x);
-        tile.from = sums + (ptrdiff_t)(t - t0) * width;
-        tile.output = s->out + pixel * g->out_channels + first;
-        tile.residual = s->residual != NULL ? s->residual + pixel * g->out_channels + first : NULL;
-        s->kernels->winograd->stem_output(&tile);
-    }
-}
-
 static void run_task(void *context, int task, int worker) {
     const Stem *s = context;
-    const int image = task / s->tile_rows, tile_row = task % s->tile_rows;
-    const int blocks = (s->tile_columns + TILES_MAX - 1) / TILES_MAX;
+    const int columns = s->tiles.columns, blocks = (columns + TILES_MAX - 1) / TILES_MAX;
+    const WinogradProducts products = {.kernels = s->kernels,
+                                       .points = STEM_POINTS,
+                                       .depth = s->depth,
+                                       .lanes = s->geometry->out_channels,
+                                       .weights = s->weights,
+                                       .input_point = s->input_point,
+                                       .sum_point = s->sum_point};
+    const WinogradTarget target = {.output = s->kernels->winograd->stem_output,
+                                   .tiles = &s->tiles,
+                                   .lanes = products.lanes,
+                                   .start = s->start,
+                                   .residual = s->residual,
+                                   .out = s->out,
+                                   .relu = s->relu};
     float *copy = s->workspace + worker * s->worker;
     float *input = copy + STEM_SIDE * s->row, *sums = input + STEM_POINTS * s->input_point;
-    copy_rows(s, image, tile_row, copy);
+    copy_rows(s, task / s->tiles.rows, task % s->tiles.rows, copy);
     for (int block = 0; block < blocks; block++) {
-        const int t0 = s->tile_columns * block / blocks;
-        const int t1 = s->tile_columns * (block + 1) / blocks;
+        const int t0 = columns * block / blocks, t1 = columns * (block + 1) / blocks;
         for (int t = t0; t < t1; t++) {
             s->kernels->winograd->stem_input(
                 &(StemInput){.from = copy + (ptrdiff_t)t * OUTPUTS * CONV_BLOCK,
@@ -176,9 +131,11 @@ static void run_task(void *context, int task, int worker) {
                              .to = input + (ptrdiff_t)(t - t0) * CONV_BLOCK,
                              .point = s->input_point});
         }
-        for (int panel = 0; panel < panel_count(s->kernels, s->geometry->out_channels); panel++) {
-            multiply(s, panel, t1 - t0, input, sums);
-            transform_sums(s, panel, image, tile_row, t0, t1, sums);
+        for (int panel = 0; panel < panel_count(s->kernels, products.lanes); panel++) {
+            winograd_multiply(&products, panel, t1 - t0, input, sums, NULL, 0);
+            winograd_transform_sums(&target, panel * panel_lanes(s->kernels),
+                                    panel_width(s->kernels, products.lanes, panel),
+                                    task * columns + t0, task * columns + t1, sums, s->sum_point);
         }
     }
 }
@@ -282,7 +239,7 @@ static void forward(const ConvGeometry *g, const Call *call, const Kernels *kern
     s.out = call->output;
     s.relu = call->node->relu;
     s.workspace = call->workspace;
-    threads_run(call->threads, g->batch * s.tile_rows, run_task, &s);
+    threads_run(call->threads, g->batch * s.tiles.rows, run_task, &s);
 }
 
 const ConvPath conv_stem = {

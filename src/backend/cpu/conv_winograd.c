@@ -74,33 +74,36 @@ static size_t worker_bytes(int depth) {
 
 // ---------------------------------------------------------------- forward and to the input
 
-static void multiply(const Winograd *w, int panel, int tiles, const float *input, float *sums,
-                     WinogradAhead ahead[2]) {
+void winograd_multiply(const WinogradProducts *products, int panel, int tiles, const float *input,
+                       float *sums, WinogradAhead ahead[], int aheads) {
     static const int32_t tap = 0;
-    const int width = panel_width(w->kernels, w->lanes, panel), units = width / CONV_BLOCK;
-    const int most = w->kernels->conv->rows[units - 1], count = (tiles + most - 1) / most;
-    const ptrdiff_t first = (ptrdiff_t)panel * panel_lanes(w->kernels);
-    ConvTile tile = {.plane = w->plane,
-                     .blocks = blocks_of(w->depth),
-                     .last_depth = (w->depth - 1) % CONV_BLOCK + 1,
+    const ConvKernels *conv = products->kernels->conv;
+    const int width = panel_width(products->kernels, products->lanes, panel);
+    const int units = width / CONV_BLOCK, most = conv->rows[units - 1];
+    const int count = (tiles + most - 1) / most;
+    const ptrdiff_t first = (ptrdiff_t)panel * panel_lanes(products->kernels);
+    ConvTile tile = {.plane = products->plane,
+                     .blocks = blocks_of(products->depth),
+                     .last_depth = (products->depth - 1) % CONV_BLOCK + 1,
                      .tap = &tap,
                      .taps = 1,
-                     .weights = w->weights + first * WINOGRAD_POINTS * w->depth,
+                     .weights = products->weights + first * products->points * products->depth,
                      .output_stride = width};
-    for (int point = 0; point < WINOGRAD_POINTS; point++) {
-        winograd_ahead_step(&ahead[0]);
-        winograd_ahead_step(&ahead[1]);
+    for (int point = 0; point < products->points; point++) {
+        for (int i = 0; i < aheads; i++) {
+            winograd_ahead_step(&ahead[i]);
+        }
         for (int i = 0; i < count; i++) {
             const int t = tiles * i / count, rows = tiles * (i + 1) / count - t;
             tile.input[0] = input + (ptrdiff_t)t * CONV_BLOCK;
             tile.input[1] = tile.input[0] + (ptrdiff_t)(rows / 2) * CONV_BLOCK;
             tile.output[0] = sums + (ptrdiff_t)t * width;
             tile.output[1] = tile.output[0] + (ptrdiff_t)(rows / 2) * width;
-            w->kernels->conv->tile[units - 1][rows - 1](&tile);
+            conv->tile[units - 1][rows - 1](&tile);
         }
-        tile.weights += (ptrdiff_t)w->depth * width;
-        input += w->input_point;
-        sums += w->sum_point;
+        tile.weights += (ptrdiff_t)products->depth * width;
+        input += products->input_point;
+        sums += products->sum_point;
     }
 }
 
@@ -123,7 +126,7 @@ void winograd_transform_sums(const WinogradTarget *target, int first, int width,
         tile.from = sums + (ptrdiff_t)(t - t0) * width;
         tile.output = target->out + place;
         tile.residual = target->residual != NULL ? target->residual + place : NULL;
-        target->kernels->winograd->output(&tile);
+        target->output(&tile);
     }
 }
 
@@ -131,7 +134,7 @@ static void run_block(Winograd *w, int block, int split, int worker) {
     const int t0 = (int)((int64_t)w->tiles.count * block / w->blocks);
     const int t1 = (int)((int64_t)w->tiles.count * (block + 1) / w->blocks);
     const int p0 = w->panels * split / w->splits, p1 = w->panels * (split + 1) / w->splits;
-    const WinogradTarget target = {.kernels = w->kernels,
+    const WinogradTarget target = {.output = w->kernels->winograd->output,
                                    .tiles = &w->tiles,
                                    .lanes = w->lanes,
                                    .start = w->start,
@@ -139,6 +142,14 @@ static void run_block(Winograd *w, int block, int split, int worker) {
                                    .out = w->out,
                                    .relu = w->relu,
                                    .scaled = w->scaled};
+    const WinogradProducts products = {.kernels = w->kernels,
+                                       .points = WINOGRAD_POINTS,
+                                       .depth = w->depth,
+                                       .lanes = w->lanes,
+                                       .weights = w->weights,
+                                       .plane = w->plane,
+                                       .input_point = w->input_point,
+                                       .sum_point = w->sum_point};
     float *strip = w->workspace + worker * w->worker;
     float *input = strip + WINOGRAD_STRIP_FLOATS;
     float *sums = input + WINOGRAD_POINTS * w->input_point;
@@ -155,7 +166,7 @@ static void run_block(Winograd *w, int block, int split, int worker) {
         out.first = panel * panel_lanes(w->kernels);
         out.channels = least(panel_width(w->kernels, w->lanes, panel), w->lanes - out.first);
         ahead[1] = winograd_ahead(&out, true, t0, t1, WINOGRAD_POINTS);
-        multiply(w, panel, t1 - t0, input, sums, ahead);
+        winograd_multiply(&products, panel, t1 - t0, input, sums, ahead, 2);
         winograd_transform_sums(&target, out.first, panel_width(w->kernels, w->lanes, panel), t0,
                                 t1, sums, w->sum_point);
     }

@@ -80,9 +80,23 @@ typedef struct WinogradAhead {
 WinogradAhead winograd_ahead(const WinogradSource *source, bool write, int t0, int t1, int steps);
 void winograd_ahead_step(WinogradAhead *ahead);
 
+// Transformed tiles times transformed weights: each point is a matrix product of its own.
+typedef struct WinogradProducts {
+    const Kernels *kernels;
+    int points, depth, lanes; // channels summed over and channels made
+    const float *weights;     // [panel][point][channel][lane]
+    // Floats from block to block and point to point of the tiles, and from point to point of sums.
+    ptrdiff_t plane, input_point, sum_point;
+} WinogradProducts;
+
+// The sums [point][tile][lane] of one panel from tiles [point][block][tile][16]. `ahead` is stepped
+// once for each point.
+void winograd_multiply(const WinogradProducts *products, int panel, int tiles, const float *input,
+                       float *sums, WinogradAhead ahead[], int aheads);
+
 // What a convolution makes, and what it ends with.
 typedef struct WinogradTarget {
-    const Kernels *kernels;
+    void (*output)(const WinogradOutput *tile); // the kernel that transforms sums back
     const WinogradTiles *tiles;
     int lanes;                     // channels of all
     const float *start, *residual; // or NULL

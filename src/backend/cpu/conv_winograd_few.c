@@ -90,7 +90,7 @@ void winograd_few_run(const ConvGeometry *g, const Call *call, const float *weig
                .weights = weights,
                .tiles = winograd_tiles(1, g->height, g->width),
                .units = blocks_of(g->out_channels)};
-    few.target = (WinogradTarget){.kernels = kernels,
+    few.target = (WinogradTarget){.output = kernels->winograd->output,
                                   .tiles = &few.tiles,
                                   .lanes = g->out_channels,
                                   .start = start,

@@ -64,42 +64,79 @@ MAP_INLINE void scaled_line(const Vec s[SIDE], Vec y[OUTPUTS]) {
     y[3] = (s[5] + (P2 * P) * p_odd) + (Q2 * Q) * q_odd;
 }
 
+// A, whose rows are the points, by the same pairs.
+MAP_INLINE void gradient_pair(const Vec y[OUTPUTS], int pair, Vec *first, Vec *second) {
+    if (pair == 0) {
+        *first = y[0];
+        *second = y[3];
+    } else if (pair == 1) {
+        const Vec even = y[0] + P2 * y[2], odd = y[1] + P2 * y[3];
+        *first = even + P * odd;
+        *second = even - P * odd;
+    } else {
+        const Vec even = y[0] + Q2 * y[2], odd = y[1] + Q2 * y[3];
+        *first = even + Q * odd;
+        *second = even - Q * odd;
+    }
+}
+
+// By a literal after inlining: a tile of the output's gradient, or one of the input.
+MAP_INLINE void line_pair(const Vec *line, const bool gradient, int pair, Vec *first, Vec *second) {
+    if (gradient) {
+        gradient_pair(line, pair, first, second);
+    } else {
+        input_pair(line, pair, first, second);
+    }
+}
+
 // Two rows of the transformed tile at a time: they are made from the strip's columns and stay in
 // registers until they are transformed along themselves. Reading a column thrice costs less than
 // putting all rows aside.
-MAP_INLINE void input_vector(const float *from, ptrdiff_t row, float *to, ptrdiff_t point) {
+MAP_INLINE void transform_vector(const float *from, ptrdiff_t row, const bool gradient, float *to,
+                                 ptrdiff_t point) {
+    const int side = gradient ? OUTPUTS : SIDE;
     UNROLL for (int pair = 0; pair < PAIRS; pair++) {
         Vec first[SIDE], second[SIDE];
-        UNROLL for (int x = 0; x < SIDE; x++) {
-            Vec d[SIDE];
-            UNROLL for (int y = 0; y < SIDE; y++) {
-                d[y] = vec_load(from + y * row + x * CONV_BLOCK);
+        UNROLL for (int x = 0; x < side; x++) {
+            Vec line[SIDE];
+            UNROLL for (int y = 0; y < side; y++) {
+                line[y] = vec_load(from + y * row + x * CONV_BLOCK);
             }
-            input_pair(d, pair, &first[x], &second[x]);
+            line_pair(line, gradient, pair, &first[x], &second[x]);
         }
         float *to_first = to + pair_first[pair] * SIDE * point;
         float *to_second = to + pair_second[pair] * SIDE * point;
         UNROLL for (int along = 0; along < PAIRS; along++) {
             Vec r[2];
-            input_pair(first, along, &r[0], &r[1]);
+            line_pair(first, gradient, along, &r[0], &r[1]);
             vec_store(to_first + pair_first[along] * point, r[0]);
             vec_store(to_first + pair_second[along] * point, r[1]);
-            input_pair(second, along, &r[0], &r[1]);
+            line_pair(second, gradient, along, &r[0], &r[1]);
             vec_store(to_second + pair_first[along] * point, r[0]);
             vec_store(to_second + pair_second[along] * point, r[1]);
         }
     }
 }
 
-static void transform_input(const float *strip, ptrdiff_t row, int tiles, float *to,
-                            ptrdiff_t point) {
+MAP_INLINE void transform_strip(const float *strip, ptrdiff_t row, int tiles, const bool gradient,
+                                float *to, ptrdiff_t point) {
     for (int t = 0; t < tiles; t++) {
         for (int i = 0; i < CONV_BLOCK; i += LANES) {
-            input_vector(strip + i, row, to + i, point);
+            transform_vector(strip + i, row, gradient, to + i, point);
         }
         strip += OUTPUTS * CONV_BLOCK;
         to += CONV_BLOCK;
     }
+}
+
+static void transform_input(const float *strip, ptrdiff_t row, int tiles, float *to,
+                            ptrdiff_t point) {
+    transform_strip(strip, row, tiles, false, to, point);
+}
+
+static void transform_gradient(const float *strip, ptrdiff_t row, int tiles, float *to,
+                               ptrdiff_t point) {
+    transform_strip(strip, row, tiles, true, to, point);
 }
 
 MAP_INLINE void output_lanes(const WinogradOutput *tile, int lane, int lanes) {
@@ -247,57 +284,6 @@ static void transform_weights(const WinogradWeights *weights) {
             weights_lanes(taps[k][0] + i, *(const Wide *)&factor[i],
                           weights->to + k * weights->width + i, weights->point);
         }
-    }
-}
-
-// A, whose rows are the points, by the same pairs.
-MAP_INLINE void gradient_pair(const Vec y[OUTPUTS], int pair, Vec *first, Vec *second) {
-    if (pair == 0) {
-        *first = y[0];
-        *second = y[3];
-    } else if (pair == 1) {
-        const Vec even = y[0] + P2 * y[2], odd = y[1] + P2 * y[3];
-        *first = even + P * odd;
-        *second = even - P * odd;
-    } else {
-        const Vec even = y[0] + Q2 * y[2], odd = y[1] + Q2 * y[3];
-        *first = even + Q * odd;
-        *second = even - Q * odd;
-    }
-}
-
-MAP_INLINE void gradient_vector(const float *from, ptrdiff_t row, float *to, ptrdiff_t point) {
-    UNROLL for (int pair = 0; pair < PAIRS; pair++) {
-        Vec first[OUTPUTS], second[OUTPUTS];
-        UNROLL for (int x = 0; x < OUTPUTS; x++) {
-            Vec y[OUTPUTS];
-            UNROLL for (int i = 0; i < OUTPUTS; i++) {
-                y[i] = vec_load(from + i * row + x * CONV_BLOCK);
-            }
-            gradient_pair(y, pair, &first[x], &second[x]);
-        }
-        float *to_first = to + pair_first[pair] * SIDE * point;
-        float *to_second = to + pair_second[pair] * SIDE * point;
-        UNROLL for (int along = 0; along < PAIRS; along++) {
-            Vec r[2];
-            gradient_pair(first, along, &r[0], &r[1]);
-            vec_store(to_first + pair_first[along] * point, r[0]);
-            vec_store(to_first + pair_second[along] * point, r[1]);
-            gradient_pair(second, along, &r[0], &r[1]);
-            vec_store(to_second + pair_first[along] * point, r[0]);
-            vec_store(to_second + pair_second[along] * point, r[1]);
-        }
-    }
-}
-
-static void transform_gradient(const float *strip, ptrdiff_t row, int tiles, float *to,
-                               ptrdiff_t point) {
-    for (int t = 0; t < tiles; t++) {
-        for (int i = 0; i < CONV_BLOCK; i += LANES) {
-            gradient_vector(strip + i, row, to + i, point);
-        }
-        strip += OUTPUTS * CONV_BLOCK;
-        to += CONV_BLOCK;
     }
 }
 
