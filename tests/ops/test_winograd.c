@@ -8,11 +8,25 @@
 #include "ops/winograd_bounds.h"
 
 static const Case cases[] = {
-    {2, 64, 56, 56, 64, true}, {2, 128, 28, 28, 128, true}, {3, 256, 14, 14, 256, true},
-    {2, 512, 7, 7, 512, true}, {5, 32, 16, 16, 32, true},   {5, 64, 8, 8, 64, true},
-    {3, 16, 7, 7, 16, false},  {2, 17, 9, 13, 33, false},   {3, 20, 4, 4, 70, false},
-    {2, 100, 5, 3, 40, false}, {1, 3, 1, 1, 5, false},      {40, 16, 2, 6, 16, false},
-    {3, 1, 10, 11, 1, false},  {2, 47, 14, 14, 48, false},  {2, 300, 6, 8, 230, false},
+    {2, 64, 56, 56, 64, true},
+    {2, 128, 28, 28, 128, true},
+    {3, 256, 14, 14, 256, true},
+    {2, 512, 7, 7, 512, true},
+    {5, 32, 16, 16, 32, true},
+    {5, 64, 8, 8, 64, true},
+    {3, 16, 7, 7, 16, false},
+    {2, 17, 9, 13, 33, false},
+    {3, 20, 4, 4, 70, false},
+    {2, 100, 5, 3, 40, false},
+    {1, 3, 1, 1, 5, false},
+    {40, 16, 2, 6, 16, false},
+    {3, 1, 10, 11, 1, false},
+    {2, 47, 14, 14, 48, false},
+    {2, 300, 6, 8, 230, false},
+    // From taps: four tiles; five quads in two parts; blocks that are no whole quads.
+    {1, 300, 7, 8, 230, false},
+    {1, 256, 28, 20, 256, false},
+    {2, 261, 9, 13, 270, false},
 };
 
 enum { CASES = sizeof cases / sizeof cases[0] };

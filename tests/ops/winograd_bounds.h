@@ -6,16 +6,16 @@
 //
 //     m = |A'| [ sum over channels of (|G| |w| |G'|) . (|B'| |x| |B|) ] |A|
 //
-// and an output passes through at most 6 roundings of its input's transform, 4 of halved weights'
-// (of others 1),
-// one for each channel, 6 of the output's transform, 3 at the end and 3 in what is folded. A
+// and an output passes through at most 6 roundings of its input's transform, 5 of weights that are
+// made from taps (of others 1), one for each channel, 8 of the output's transform, 3 at the end and
+// 3 in what is folded. A
 // gradient of weights passes through 6 of both transforms, one for each tile and chunk, and 1.
 #ifndef RESNET_TESTS_OPS_WINOGRAD_BOUNDS_H
 #define RESNET_TESTS_OPS_WINOGRAD_BOUNDS_H
 
 #include "ops/conv_case.h"
 
-enum { SIDE = 6, OUTPUTS = 4, POINTS = SIDE * SIDE, ROUNDINGS = 6 + 4 + 6 + 3 + 3 };
+enum { SIDE = 6, OUTPUTS = 4, POINTS = SIDE * SIDE, ROUNDINGS = 6 + 5 + 8 + 3 + 3 };
 
 typedef struct Case {
     int batch, channels, height, width, out_channels;

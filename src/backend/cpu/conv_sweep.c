@@ -19,6 +19,7 @@ enum { WEIGHT_FLOATS = 20 * 1024 };
 enum { ENOUGH_TASKS = 32 };
 // With fewer strips than this, a strip's panels are dealt out too.
 enum { ENOUGH_SPLITS = 16 };
+enum { CACHE_LINE = 64 };
 
 static int least(int a, int b) { return a < b ? a : b; }
 
@@ -65,6 +66,7 @@ typedef struct Pass {
     int units, lanes;      // of the panel; lanes that exist
     ptrdiff_t origin;      // of the panel's first lane at grid position (0, 0) in the output
     ptrdiff_t row, column; // floats in the output from one grid row, column to the next
+    ptrdiff_t tile_bytes;  // of the next weights, which each tile fetches
     ConvAhead *ahead;
 } Pass;
 
@@ -117,6 +119,7 @@ static void run_tile(void *context, int y, int x, int y2, int x2, int rows) {
         }
     }
     conv_ahead_step(pass->ahead);
+    tile->ahead += pass->tile_bytes;
     ConvTileFunction *function = sweep->kernels->conv->tile[pass->units - 1][rows - 1];
     if (pass->lanes < pass->units * CONV_BLOCK) {
         edge_tile(pass, tile, rows, function);
@@ -125,8 +128,17 @@ static void run_tile(void *context, int y, int x, int y2, int x2, int rows) {
     }
 }
 
+// The tiles share out the weights that come next in memory, as many as they use: memory that is
+// asked for evenly, while there is something to multiply, is not waited for.
 static void run_pass(Pass *pass) {
-    conv_part_tiles(&pass->part, pass->sweep->kernels->conv->rows[pass->units - 1], run_tile, pass);
+    const int most = pass->sweep->kernels->conv->rows[pass->units - 1];
+    const int tiles = conv_part_tile_count(&pass->part, most);
+    const int width = pass->units * CONV_BLOCK * (int)sizeof(float);
+    const ptrdiff_t channels = (ptrdiff_t)pass->tile.blocks * CONV_BLOCK * pass->tile.taps;
+    pass->tile.ahead_step = least(CACHE_LINE, (width + tiles - 1) / (tiles > 0 ? tiles : 1));
+    pass->tile_bytes = pass->tile.ahead_step * channels;
+    pass->tile.ahead = (const char *)pass->tile.weights + width * channels - pass->tile_bytes;
+    conv_part_tiles(&pass->part, most, run_tile, pass);
 }
 
 // The taps of a phase, as offsets in the strip.

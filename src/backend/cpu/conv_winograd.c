@@ -46,7 +46,7 @@ typedef struct Winograd {
     const float *source, *weights;
     const float *start, *residual; // or NULL
     float *out;
-    bool relu, scaled;
+    bool relu;
     float *workspace;
     // By winograd_run().
     WinogradTiles tiles;
@@ -90,6 +90,7 @@ void winograd_multiply(const WinogradProducts *products, int panel, int tiles, c
                      .weights = products->weights + first * products->points * products->depth,
                      .output_stride = width};
     for (int point = 0; point < products->points; point++) {
+        tile.ahead = (const char *)tile.weights;
         for (int i = 0; i < aheads; i++) {
             winograd_ahead_step(&ahead[i]);
         }
@@ -140,8 +141,7 @@ static void run_block(Winograd *w, int block, int split, int worker) {
                                    .start = w->start,
                                    .residual = w->residual,
                                    .out = w->out,
-                                   .relu = w->relu,
-                                   .scaled = w->scaled};
+                                   .relu = w->relu};
     const WinogradProducts products = {.kernels = w->kernels,
                                        .points = WINOGRAD_POINTS,
                                        .depth = w->depth,
@@ -204,24 +204,8 @@ typedef struct Packing {
     const double *factor;
     float *to;
     int depth, lanes;
-    bool backward, few;
+    bool backward;
 } Packing;
-
-// The weights of a layer of few tiles, from halves: the same as where halves are expanded later.
-static void pack_expanded(const Packing *p, const WinogradWeights *w) {
-    float halves[WINOGRAD_HALVES * CONV_BLOCK * CONV_BLOCK];
-    const int channel = WINOGRAD_HALVES / WINOGRAD_SIDE * CONV_BLOCK;
-    WinogradWeights half = *w;
-    half.to = halves;
-    half.point = (ptrdiff_t)CONV_BLOCK * channel;
-    half.width = channel;
-    p->kernels->winograd->half_weights(&half);
-    p->kernels->winograd->expand(&(WinogradExpansion){.from = halves,
-                                                      .channels = w->channels,
-                                                      .to = w->to,
-                                                      .point = w->point,
-                                                      .width = w->width});
-}
 
 static void pack_panel(void *context, int panel, int worker) {
     (void)worker;
@@ -244,11 +228,7 @@ static void pack_panel(void *context, int panel, int worker) {
             w.lanes = least(CONV_BLOCK, p->lanes - first - i);
             w.factor = p->factor != NULL ? p->factor + first + i : NULL;
             w.to = p->to + (ptrdiff_t)first * WINOGRAD_POINTS * p->depth + (ptrdiff_t)k * width + i;
-            if (p->few) {
-                pack_expanded(p, &w);
-            } else {
-                p->kernels->winograd->weights(&w);
-            }
+            p->kernels->winograd->weights(&w);
         }
     }
 }
@@ -271,8 +251,8 @@ static bool applies(const ConvGeometry *g, Phase phase) {
 }
 
 static size_t forward_floats(const ConvGeometry *g, Phase phase) {
-    return winograd_few(g, phase) && g->batch == 1 ? winograd_few_floats(g)
-                                                   : weight_floats(g->channels, g->out_channels);
+    return winograd_from_taps(g, phase) ? winograd_taps_floats(g)
+                                        : weight_floats(g->channels, g->out_channels);
 }
 
 static size_t prepared_size(const ConvGeometry *g, Phase phase) {
@@ -284,10 +264,9 @@ static size_t prepared_size(const ConvGeometry *g, Phase phase) {
 }
 
 static size_t workspace_size(const ConvGeometry *g, Phase phase, int threads) {
-    size_t bytes = larger((size_t)threads * worker_bytes(g->channels), conv_fold_bytes(g));
-    if (winograd_few(g, phase)) {
-        bytes = larger(bytes, (size_t)threads * winograd_few_bytes(g));
-    }
+    const size_t worker =
+        winograd_from_taps(g, phase) ? winograd_taps_bytes(g) : worker_bytes(g->channels);
+    size_t bytes = larger((size_t)threads * worker, conv_fold_bytes(g));
     if (phase == PHASE_TRAINING) {
         bytes = larger(bytes, (size_t)threads * worker_bytes(g->out_channels));
         bytes = larger(bytes, conv_weights_bytes(g, threads));
@@ -301,12 +280,11 @@ static void prepare(const ConvGeometry *g, const Call *call, const Kernels *kern
                  .from = call->param[0],
                  .to = call->prepared,
                  .depth = g->channels,
-                 .lanes = g->out_channels,
-                 .few = winograd_few(g, call->phase)};
+                 .lanes = g->out_channels};
     float *start = p.to + forward_floats(g, call->phase);
     p.factor = conv_fold(g, call, start);
-    if (p.few && g->batch == 1) {
-        winograd_few_prepare(g, call, p.factor, p.to, kernels);
+    if (winograd_from_taps(g, call->phase)) {
+        winograd_taps_prepare(g, call, p.factor, p.to);
         return;
     }
     threads_run(call->threads, panel_count(kernels, p.lanes), pack_panel, &p);
@@ -320,11 +298,10 @@ static void prepare(const ConvGeometry *g, const Call *call, const Kernels *kern
 }
 
 static void forward(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
-    const bool few = winograd_few(g, call->phase);
-    if (few && call->planned == 1) {
-        const float *weights = call->prepared;
-        winograd_few_run(g, call, weights,
-                         conv_has_start(call) ? weights + winograd_few_floats(g) : NULL, kernels);
+    const float *weights = call->prepared;
+    const float *start = conv_has_start(call) ? weights + forward_floats(g, call->phase) : NULL;
+    if (winograd_from_taps(g, call->phase)) {
+        winograd_taps_run(g, call, weights, start, kernels);
         return;
     }
     Winograd w = {.kernels = kernels,
@@ -334,15 +311,12 @@ static void forward(const ConvGeometry *g, const Call *call, const Kernels *kern
                   .depth = g->channels,
                   .lanes = g->out_channels,
                   .source = call->input[0],
-                  .weights = call->prepared,
+                  .weights = weights,
+                  .start = start,
                   .residual = call->input[1],
                   .out = call->output,
                   .relu = call->node->relu,
-                  .scaled = few,
                   .workspace = call->workspace};
-    if (conv_has_start(call)) {
-        w.start = w.weights + weight_floats(w.depth, w.lanes);
-    }
     winograd_run(&w, call->threads);
 }
 

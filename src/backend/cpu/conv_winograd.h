@@ -110,19 +110,17 @@ typedef struct WinogradTarget {
 void winograd_transform_sums(const WinogradTarget *target, int first, int width, int t0, int t1,
                              const float *sums, ptrdiff_t point);
 
-// ---------------------------------------------------------------- conv_winograd_few.c
+// ---------------------------------------------------------------- conv_winograd_taps.c
 
-// Whether weights are halved (winograd_kernels.h) at inference: many of them for few tiles. They
-// stay so where a pass has one image; else they are expanded when they are packed.
-bool winograd_few(const ConvGeometry *g, Phase phase);
-// Halved weights, in floats, and bytes of workspace for each worker.
-size_t winograd_few_floats(const ConvGeometry *g);
-size_t winograd_few_bytes(const ConvGeometry *g);
+// Whether a layer keeps taps alone: many of them, at inference.
+bool winograd_from_taps(const ConvGeometry *g, Phase phase);
+// Floats of the taps, and bytes of workspace for each worker.
+size_t winograd_taps_floats(const ConvGeometry *g);
+size_t winograd_taps_bytes(const ConvGeometry *g);
 // `factor`: of each output channel, or NULL.
-void winograd_few_prepare(const ConvGeometry *g, const Call *call, const double *factor, float *to,
-                          const Kernels *kernels);
-// Of one image.
-void winograd_few_run(const ConvGeometry *g, const Call *call, const float *weights,
-                      const float *start, const Kernels *kernels);
+void winograd_taps_prepare(const ConvGeometry *g, const Call *call, const double *factor,
+                           float *to);
+void winograd_taps_run(const ConvGeometry *g, const Call *call, const float *taps,
+                       const float *start, const Kernels *kernels);
 
 #endif

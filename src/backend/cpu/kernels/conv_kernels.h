@@ -37,6 +37,8 @@ typedef struct ConvTile {
     const int32_t *tap;     // offsets of the taps from input[], in floats
     int taps;
     const float *weights; // [block][tap][channel][lane]
+    const char *ahead;    // fetched to the second cache, so many bytes (0 … 64) for each channel
+    ptrdiff_t ahead_step;
     float *output[2];
     const float *residual[2]; // added at the end; laid out as output; NULL for none
     ptrdiff_t output_stride;  // floats from one row to the next

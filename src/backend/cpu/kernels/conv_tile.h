@@ -100,6 +100,7 @@ conv_tile(const int rows, const int units, const bool pairs, const ConvTile *til
     }
 
     const float *weights = tile->weights;
+    const char *ahead = tile->ahead;
     const float *block0 = tile->input[0], *block1 = tile->input[1];
     for (int left = tile->blocks; left > 0; left--) {
         const int depth = left > 1 ? CONV_BLOCK : tile->last_depth;
@@ -126,6 +127,8 @@ conv_tile(const int rows, const int units, const bool pairs, const ConvTile *til
                         __builtin_prefetch(weights + WEIGHTS_AHEAD + j * CONV_BLOCK);
                     }
                 }
+                __builtin_prefetch(ahead, 0, 2);
+                ahead += tile->ahead_step;
                 UNROLL for (int i = 0; i < TILE_ROWS; i++) {
                     if (i < rows) {
                         const float *value =

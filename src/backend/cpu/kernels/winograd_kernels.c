@@ -148,7 +148,11 @@ MAP_INLINE void output_lanes(const WinogradOutput *tile, int lane, int lanes) {
         UNROLL for (int i = 0; i < SIDE; i++) {
             s[i] = vec_load(from + (i * SIDE + x) * tile->point);
         }
-        output_line(s, y);
+        if (tile->scaled) {
+            scaled_line(s, y);
+        } else {
+            output_line(s, y);
+        }
         UNROLL for (int i = 0; i < OUTPUTS; i++) { half[i][x] = y[i]; }
     }
     UNROLL for (int i = 0; i < OUTPUTS; i++) {
@@ -243,34 +247,9 @@ MAP_INLINE void weights_lanes(const float *taps, Wide factor, float *to, ptrdiff
     }
 }
 
-MAP_INLINE void half_lanes(const float *taps, Wide factor, float *to, ptrdiff_t row) {
-    Wide half[SIDE][TAPS_SIDE]; // [row][column]
-    weights_columns(taps, half);
-    UNROLL for (int y = 0; y < SIDE; y++) {
-        UNROLL for (int x = 0; x < TAPS_SIDE; x++) {
-            const Wide value = scales[y] * factor * half[y][x];
-            *(UnalignedNarrow *)(to + x * CONV_BLOCK) = __builtin_convertvector(value, Narrow);
-        }
-        to += row;
-    }
-}
-
 static void lane_factors(const WinogradWeights *weights, double factor[CONV_BLOCK]) {
     for (int i = 0; i < CONV_BLOCK; i++) {
         factor[i] = i < weights->lanes && weights->factor != NULL ? weights->factor[i] : 1.0;
-    }
-}
-
-static void half_weights(const WinogradWeights *weights) {
-    Taps taps[CONV_BLOCK];
-    _Alignas(VECTOR_BYTES) double factor[CONV_BLOCK];
-    gather_taps(weights, taps);
-    lane_factors(weights, factor);
-    for (int k = 0; k < weights->channels; k++) {
-        for (int i = 0; i < CONV_BLOCK; i += WIDE_LANES) {
-            half_lanes(taps[k][0] + i, *(const Wide *)&factor[i],
-                       weights->to + k * weights->width + i, weights->point);
-        }
     }
 }
 
@@ -322,8 +301,7 @@ static void transform_weight_sums(const WinogradWeightSums *sums) {
 }
 
 extern const WinogradKernels KERNEL(winograd_kernels);
-void KERNEL(winograd_expand)(const WinogradExpansion *weights);
-void KERNEL(winograd_few_row)(const WinogradFewRow *row);
+void KERNEL(winograd_taps_row)(const WinogradTapsRow *row);
 void KERNEL(winograd_stem_input)(const StemInput *tile);
 void KERNEL(winograd_stem_output)(const WinogradOutput *tile);
 
@@ -331,9 +309,7 @@ const WinogradKernels KERNEL(winograd_kernels) = {
     .input = transform_input,
     .output = transform_output,
     .weights = transform_weights,
-    .half_weights = half_weights,
-    .expand = KERNEL(winograd_expand),
-    .few_row = KERNEL(winograd_few_row),
+    .taps_row = KERNEL(winograd_taps_row),
     .gradient = transform_gradient,
     .weight_sums = transform_weight_sums,
     .stem_input = KERNEL(winograd_stem_input),

@@ -21,14 +21,12 @@
 // of a direct sum. Smaller tiles, F(2x2), are more exact and measured slower on every shape; F(6x6)
 // gains where images are larger than 100 pixels alone, with 8 times the error.
 //
-// Of few tiles and many channels the weights, 36 for 9, are read from memory more slowly than they
-// are used. Such layers keep G w in memory, without the divisors of the columns to come: 18
-// numbers, [row of points][channel][3][lane], of which
+// Of many channels the weights, 36 for 9, are read from memory more slowly than they are used. Such
+// layers keep w in memory and make G w G' where they multiply, without the divisors,
 //
 //     1, 0, 0;  1, +-p, p2;  1, +-q, q2;  0, 0, 1
 //
-// makes a row of 6 points in registers; A then has the columns' divisors. Where there are more
-// images at a time, the same 36 numbers are put in memory.
+// which A then has.
 //
 // The stem, 7x7 and stride 2, is the sum of four convolutions of stride 1, one for the even and odd
 // rows and columns of its kernel and image, with 4 taps or 3 (and a zero) along each axis. They are
@@ -45,8 +43,8 @@ enum {
     WINOGRAD_OUTPUTS = 4, // of a tile, along each axis
     WINOGRAD_SIDE = 6,    // pixels that they see
     WINOGRAD_POINTS = WINOGRAD_SIDE * WINOGRAD_SIDE,
-    WINOGRAD_HALVES = WINOGRAD_SIDE * 3, // of a weight, see below
-    WINOGRAD_FEW = 4,                    // tiles
+    WINOGRAD_TAPS = 9,
+    WINOGRAD_QUAD = 4, // tiles that are multiplied together, from taps
     STEM_SIDE = 7,
     STEM_POINTS = STEM_SIDE * STEM_SIDE
 };
@@ -70,7 +68,7 @@ typedef struct WinogradOutput {
     float *output;
     ptrdiff_t row, column; // floats from row to row and column to column of the output
     bool relu;
-    bool scaled; // sums lack the divisors of G's columns
+    bool scaled; // sums lack the divisors of G
 } WinogradOutput;
 
 // G w G' for up to 16 channels and 16 lanes: in double, rounded once.
@@ -92,22 +90,16 @@ typedef struct StemInput {
     ptrdiff_t point; // floats from point to point
 } StemInput;
 
-// The six points of halved weights of up to 16 channels and 16 lanes.
-typedef struct WinogradExpansion {
-    const float *from; // [row of points][16 channels][3][16]
-    int channels;
-    float *to;              // [point][channel][16]
-    ptrdiff_t point, width; // floats from point to point, from channel to channel
-} WinogradExpansion;
-
-// The sums of one row of points of WINOGRAD_FEW tiles and 16 lanes, from halved weights.
-typedef struct WinogradFewRow {
-    const float *input; // [block][row of points][6][tile][16], at the row
-    ptrdiff_t plane;    // floats from block to block
-    int depth;
-    const float *weights; // [channel][3][16]
-    float *sums;          // [6][tile][16]
-} WinogradFewRow;
+// What channels add to the sums of a row of six points and 16 lanes, from taps.
+typedef struct WinogradTapsRow {
+    const float *taps, *input; // [channel][9][16]; [block][6][tile][16], at the row
+    int row, channels;         // of points
+    int tiles;                 // a multiple of WINOGRAD_QUAD
+    ptrdiff_t plane, point;    // floats from block to block of input, and from point to point
+    float *sums;               // [6][tile][16], `point` floats from point to point
+    bool resume;               // add to what sums hold
+    const float *fetch;        // as many lines as a sixth of the taps, to the second cache
+} WinogradTapsRow;
 
 struct WinogradKernels {
     // B' x B of tiles side by side, for 16 channels. A strip holds the pixels that they see:
@@ -120,10 +112,7 @@ struct WinogradKernels {
     void (*gradient)(const float *strip, ptrdiff_t row, int tiles, float *to, ptrdiff_t point);
     void (*output)(const WinogradOutput *tile);
     void (*weights)(const WinogradWeights *weights);
-    // G w alone: [row of points][channel][3][16], `point` floats from row to row.
-    void (*half_weights)(const WinogradWeights *weights);
-    void (*expand)(const WinogradExpansion *weights);
-    void (*few_row)(const WinogradFewRow *row);
+    void (*taps_row)(const WinogradTapsRow *row);
     void (*weight_sums)(const WinogradWeightSums *sums);
     void (*stem_input)(const StemInput *tile);
     void (*stem_output)(const WinogradOutput *tile);
