@@ -95,9 +95,10 @@ typedef struct Pass {
     const int32_t *strip;
     ConvStrip layout;
     ConvPart part;
-    int units, lanes; // of the panel; lanes that exist
-    ptrdiff_t pixel;  // of the image's first one among all pixels
-    int first;        // the panel's first channel among all
+    int units, lanes;     // of the panel; lanes that exist
+    ptrdiff_t pixel;      // of the image's first one among all pixels
+    int first;            // the panel's first channel among all
+    ptrdiff_t tile_bytes; // of the next weights, which each tile fetches
     ConvAhead *ahead;
 } Pass;
 
@@ -154,6 +155,7 @@ static void run_tile(void *context, int y, int x, int y2, int x2, int rows) {
         }
     }
     conv_ahead_step(pass->ahead);
+    tile->ahead += pass->tile_bytes;
     Int8TileFunction *function = sweep->kernels->int8->tile[pass->units - 1][rows - 1];
     if (pass->lanes < pass->units * CONV_BLOCK) {
         edge_tile(pass, tile, rows, function);
@@ -163,7 +165,14 @@ static void run_tile(void *context, int y, int x, int y2, int x2, int rows) {
 }
 
 static void run_panel(Pass *pass) {
-    conv_part_tiles(&pass->part, pass->sweep->kernels->int8->rows[pass->units - 1], run_tile, pass);
+    const int most = pass->sweep->kernels->int8->rows[pass->units - 1];
+    const int width = pass->units * CONV_BLOCK * 4;
+    const ptrdiff_t rows = (ptrdiff_t)pass->tile.blocks * CONV_BLOCK * pass->tile.taps;
+    const ConvNext next = conv_next(&pass->part, most, rows, width);
+    pass->tile.ahead_step = next.step;
+    pass->tile_bytes = next.tile;
+    pass->tile.ahead = (const char *)pass->tile.weights + width * rows - next.tile;
+    conv_part_tiles(&pass->part, most, run_tile, pass);
 }
 
 // The panels p0 … p1-1 over a strip that lies filled in memory.

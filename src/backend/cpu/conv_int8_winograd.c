@@ -20,6 +20,7 @@
 enum {
     TILES_LEAST = 14, // in a block: one tile of products
     TILES_MOST = 28,
+    TILES_ENOUGH = 32,
     INPUT_BYTES = 320 * 1024,   // of a block's transformed input, in the second cache
     WEIGHT_BYTES = 1024 * 1024, // that are used often enough from there
     ENOUGH_TASKS = 16,          // with fewer blocks, their panels are dealt out too
@@ -274,11 +275,12 @@ static void forward(const ConvGeometry *g, const Call *call, const Kernels *kern
 // ---------------------------------------------------------------- the path
 
 // As for floats, but weights are eight times those of the direct path: when they do not fit the
-// second cache, an image needs tiles enough to use them.
+// second cache, an image needs tiles enough to use them. The sixteen of 14x14 are too few: such a
+// layer then waits for memory longer than the direct one multiplies.
 static bool applies(const ConvGeometry *g, Phase phase) {
     const WinogradTiles tiles = winograd_tiles(1, g->height, g->width);
     return g->bytes && conv_winograd.applies(g, phase) &&
-           (tiles.count >= TILES_LEAST || weight_bytes(g) <= WEIGHT_BYTES);
+           (tiles.count >= TILES_ENOUGH || weight_bytes(g) <= WEIGHT_BYTES);
 }
 
 static size_t prepared_size(const ConvGeometry *g, Phase phase) {

@@ -19,7 +19,6 @@ enum { WEIGHT_FLOATS = 20 * 1024 };
 enum { ENOUGH_TASKS = 32 };
 // With fewer strips than this, a strip's panels are dealt out too.
 enum { ENOUGH_SPLITS = 16 };
-enum { CACHE_LINE = 64 };
 
 static int least(int a, int b) { return a < b ? a : b; }
 
@@ -128,16 +127,14 @@ static void run_tile(void *context, int y, int x, int y2, int x2, int rows) {
     }
 }
 
-// The tiles share out the weights that come next in memory, as many as they use: memory that is
-// asked for evenly, while there is something to multiply, is not waited for.
 static void run_pass(Pass *pass) {
     const int most = pass->sweep->kernels->conv->rows[pass->units - 1];
-    const int tiles = conv_part_tile_count(&pass->part, most);
     const int width = pass->units * CONV_BLOCK * (int)sizeof(float);
-    const ptrdiff_t channels = (ptrdiff_t)pass->tile.blocks * CONV_BLOCK * pass->tile.taps;
-    pass->tile.ahead_step = least(CACHE_LINE, (width + tiles - 1) / (tiles > 0 ? tiles : 1));
-    pass->tile_bytes = pass->tile.ahead_step * channels;
-    pass->tile.ahead = (const char *)pass->tile.weights + width * channels - pass->tile_bytes;
+    const ptrdiff_t rows = (ptrdiff_t)pass->tile.blocks * CONV_BLOCK * pass->tile.taps;
+    const ConvNext next = conv_next(&pass->part, most, rows, width);
+    pass->tile.ahead_step = next.step;
+    pass->tile_bytes = next.tile;
+    pass->tile.ahead = (const char *)pass->tile.weights + width * rows - next.tile;
     conv_part_tiles(&pass->part, most, run_tile, pass);
 }
 

@@ -37,7 +37,9 @@ typedef struct Int8Tile {
     int blocks, last_depth; // blocks of 16 dwords, and how many dwords (1 … 16) are in the last one
     const int32_t *tap;     // offsets of the taps from input[], in dwords
     int taps;
-    const int8_t *weights;      // [block][tap][dword][lane][4]
+    const int8_t *weights; // [block][tap][dword][lane][4]
+    const char *ahead;     // fetched to the second cache, so many bytes (0 … 64) a dword
+    ptrdiff_t ahead_step;
     const uint8_t *residual[2]; // bytes that are added; NULL for none
     void *output[2];
     // From one row to the next: bytes, and elements of the output.

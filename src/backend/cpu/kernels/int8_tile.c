@@ -125,6 +125,7 @@ INT8_INLINE void int8_tile(const int rows, const int units, const Int8Tile *tile
     }
 
     const int8_t *weights = tile->weights;
+    const char *ahead = tile->ahead;
     const int32_t *block0 = tile->input[0], *block1 = tile->input[1];
     for (int left = tile->blocks; left > 0; left--) {
         const int depth = left > 1 ? CONV_BLOCK : tile->last_depth;
@@ -153,6 +154,8 @@ INT8_INLINE void int8_tile(const int rows, const int units, const Int8Tile *tile
                         __builtin_prefetch(weights + AHEAD + j * CONV_BLOCK * 4);
                     }
                 }
+                __builtin_prefetch(ahead, 0, 2);
+                ahead += tile->ahead_step;
                 weights += units * CONV_BLOCK * 4;
                 input0++;
                 input1++;
