@@ -95,18 +95,33 @@ static resnet_status run_prepare(const Campaign *campaign, const Net *net, int s
 }
 
 static resnet_status job_begin(const Campaign *campaign, const Net *net, Job *job) {
-    const int seeds = campaign->options->seeds;
     const CostSubject subject = job_subject(campaign, net);
     *job = (Job){.net = net};
-    job->runs = calloc((size_t)seeds, sizeof *job->runs);
-    if (job->runs == NULL) {
-        return failure_say(RESNET_FAILED, "cannot get memory for %d seeds", seeds);
-    }
     TRY(cost_count(&subject, &job->cost));
-    for (int s = 0; s < seeds; s++) {
-        TRY(run_prepare(campaign, net, s + 1, &job->runs[s]));
+    while (true) {
+        Run run, *runs;
+        TRY(run_prepare(campaign, net, job->seeds + 1, &run));
+        if (job->seeds >= campaign->options->seeds && !run.finished) {
+            return RESNET_OK;
+        }
+        runs = realloc(job->runs, ((size_t)job->seeds + 1) * sizeof *runs);
+        if (runs == NULL) {
+            return failure_say(RESNET_FAILED, "cannot get memory for %d seeds", job->seeds + 1);
+        }
+        job->runs = runs;
+        runs[job->seeds++] = run;
     }
-    return RESNET_OK;
+}
+
+Run *campaign_run(const Campaign *campaign, int index, const Job **job) {
+    for (int j = 0; j < campaign->count; j++) {
+        if (index < campaign->jobs[j].seeds) {
+            *job = &campaign->jobs[j];
+            return &campaign->jobs[j].runs[index];
+        }
+        index -= campaign->jobs[j].seeds;
+    }
+    return NULL;
 }
 
 resnet_status campaign_begin(Campaign *campaign, const CampaignOptions *options) {
@@ -136,7 +151,7 @@ resnet_status campaign_begin(Campaign *campaign, const CampaignOptions *options)
 void campaign_release(Campaign *campaign) {
     for (int j = 0; j < campaign->count; j++) {
         Job *job = &campaign->jobs[j];
-        for (int s = 0; s < campaign->options->seeds && job->runs != NULL; s++) {
+        for (int s = 0; s < job->seeds; s++) {
             run_release(&job->runs[s]);
         }
         signals_release(&job->signals);
@@ -154,14 +169,14 @@ static resnet_status job_measure(const Campaign *campaign, Job *job, Outcome *ou
     const CostSubject subject = job_subject(campaign, job->net);
     char costs[PATH_MAX], gradients[PATH_MAX + 32];
     TRY(campaign_path(options, "costs.jsonl", costs));
-    for (int s = 0; s < options->seeds; s++) {
+    for (int s = 0; s < job->seeds; s++) {
         TRY(run_read(&job->runs[s]));
     }
     snprintf(gradients, sizeof gradients, "%s/gradients.jsonl", job->runs[0].folder);
     signals_release(&job->signals);
     TRY(signals_read(gradients, &job->signals));
     TRY(cost_get(costs, &subject, options->threads, options->timed, &job->cost));
-    *outcome = outcome_average(job->net, job->runs, options->seeds);
+    *outcome = outcome_average(job->net, job->runs, job->seeds);
     outcome->cost = job->cost;
     outcome->signals = &job->signals;
     return RESNET_OK;

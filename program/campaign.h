@@ -24,10 +24,12 @@ typedef struct CampaignOptions {
     const char *images;  // SPEC to evaluate them on
 } CampaignOptions;
 
-// A network with its trainings, one a seed.
+// A network with its trainings, one a seed: those that are asked for, and further ones that an
+// earlier call finished.
 typedef struct Job {
     const Net *net;
     Run *runs;
+    int seeds;
     Signals signals; // of the first seed
     Cost cost;
 } Job;
@@ -51,6 +53,9 @@ resnet_status campaign_train(Campaign *campaign, const volatile sig_atomic_t *st
 // Reads all results from their files and measures what networks cost: fills the outcomes.
 resnet_status campaign_measure(Campaign *campaign);
 void campaign_release(Campaign *campaign);
+
+// The trainings of all networks, one after the other, from 0 on; *job: whose. NULL behind the last.
+Run *campaign_run(const Campaign *campaign, int index, const Job **job);
 
 // A file in DIR.
 resnet_status campaign_path(const CampaignOptions *options, const char *name, char out[PATH_MAX]);

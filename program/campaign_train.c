@@ -22,17 +22,18 @@ typedef struct Course {
 } Course;
 
 static int runs_count(const Campaign *campaign) {
-    return campaign->count * campaign->options->seeds;
-}
-
-static Run *run_at(const Campaign *campaign, int index) {
-    return &campaign->jobs[index / campaign->options->seeds].runs[index % campaign->options->seeds];
+    int count = 0;
+    for (int j = 0; j < campaign->count; j++) {
+        count += campaign->jobs[j].seeds;
+    }
+    return count;
 }
 
 // Multiply-adds that a run still has to do from an iteration on.
 static double run_work(const Campaign *campaign, int index, int64_t from) {
-    const Run *run = run_at(campaign, index);
-    const double macs = (double)campaign->jobs[index / campaign->options->seeds].cost.macs;
+    const Job *job;
+    const Run *run = campaign_run(campaign, index, &job);
+    const double macs = (double)job->cost.macs;
     const double images = (double)(run->settings.iterations - from) * run->settings.batch;
     const double epochs = images / run->settings.samples;
     return macs * (3 * images + fmin(fmax(1, epochs), 50) * run->settings.test_samples);
@@ -53,7 +54,9 @@ static double course_left(void *user) {
 // A few steps of the first network that is to be trained.
 static resnet_status rate_measure(Course *course, int first) {
     const Campaign *campaign = course->campaign;
-    const Net *net = campaign->jobs[first / campaign->options->seeds].net;
+    const Job *job;
+    campaign_run(campaign, first, &job);
+    const Net *net = job->net;
     resnet_model_options shape;
     resnet_model_options_default(&shape);
     shape.shortcut = net->shortcut;
@@ -80,13 +83,14 @@ static resnet_status rate_measure(Course *course, int first) {
 static void lanes_fill(Course *course) {
     const Campaign *campaign = course->campaign;
     for (int i = 0; i < runs_count(campaign); i++) {
-        const Run *run = run_at(campaign, i);
+        const Job *job;
+        const Run *run = campaign_run(campaign, i, &job);
         Lane *lane = &course->board.lanes[i];
-        const char *title = campaign->jobs[i / campaign->options->seeds].net->title;
-        if (campaign->options->seeds > 1) {
-            snprintf(lane->name, sizeof lane->name, "%s seed %d", title, (int)run->settings.seed);
+        if (job->seeds > 1) {
+            snprintf(lane->name, sizeof lane->name, "%s seed %d", job->net->title,
+                     (int)run->settings.seed);
         } else {
-            snprintf(lane->name, sizeof lane->name, "%s", title);
+            snprintf(lane->name, sizeof lane->name, "%s", job->net->title);
         }
         lane->iterations = run->settings.iterations;
         lane->iteration = run->begun;
@@ -94,7 +98,8 @@ static void lanes_fill(Course *course) {
 }
 
 static void lane_finish(Course *course, int index, LaneState state) {
-    const Run *run = run_at(course->campaign, index);
+    const Job *job;
+    const Run *run = campaign_run(course->campaign, index, &job);
     Lane *lane = &course->board.lanes[index];
     lane->state = state;
     lane->iteration = lane->iterations;
@@ -110,7 +115,8 @@ static resnet_status course_announce(Course *course, int *waiting) {
     int first = -1;
     *waiting = 0;
     for (int i = 0; i < count; i++) {
-        Run *run = run_at(course->campaign, i);
+        const Job *job;
+        Run *run = campaign_run(course->campaign, i, &job);
         if (run->finished) {
             TRY(run_read(run));
             lane_finish(course, i, LANE_EARLIER);
@@ -165,7 +171,8 @@ static void course_follow(void *user, const resnet_train_progress *now) {
 }
 
 static resnet_status course_run(Course *course, int index) {
-    Run *run = run_at(course->campaign, index);
+    const Job *job;
+    Run *run = campaign_run(course->campaign, index, &job);
     const int64_t from = run->begun;
     const double begin = measure_clock();
     course->lane = index;
@@ -185,8 +192,10 @@ static resnet_status course_train(Course *course) {
     course->board.user = course;
     lanes_fill(course);
     TRY(course_announce(course, &waiting));
-    for (int i = 0; i < runs_count(course->campaign); i++) {
-        if (!run_at(course->campaign, i)->finished) {
+    const Job *job;
+    const Run *run;
+    for (int i = 0; (run = campaign_run(course->campaign, i, &job)) != NULL; i++) {
+        if (!run->finished) {
             TRY(course_run(course, i));
         }
     }

@@ -25,16 +25,18 @@ static const Job *outcome_job(const Draft *draft, int index) {
 }
 
 void draft_error_curves(Draft *draft) {
-    const int seeds = draft->campaign->options->seeds;
-    const size_t room = 2 * (size_t)(draft->count * seeds) + 1;
-    ChartSeries *series = keep_take(draft->keep, room, sizeof *series);
+    size_t runs = 0;
+    for (int i = 0; i < draft->count; i++) {
+        runs += (size_t)draft->outcomes[i]->seeds;
+    }
+    ChartSeries *series = keep_take(draft->keep, 2 * runs + 1, sizeof *series);
     if (series == NULL || draft->count == 0) {
         return;
     }
     int count = 0;
     for (int i = 0; i < draft->count; i++) {
         const Job *job = outcome_job(draft, i);
-        for (int s = 0; s < seeds; s++) {
+        for (int s = 0; s < job->seeds; s++) {
             ChartSeries *train = &series[count++], *test = &series[count++];
             series_points(draft->keep, &job->runs[s].train, train);
             series_points(draft->keep, &job->runs[s].test, test);

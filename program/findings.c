@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "digest.h"
 #include "failure.h"
 
 void draft_chart(Draft *draft, ReportChart chart) {
@@ -79,13 +78,23 @@ static resnet_status draft_judge(Draft *draft) {
 }
 
 static void draft_general_notes(Draft *draft) {
-    const Campaign *campaign = draft->campaign;
-    if (campaign->options->seeds > 1) {
-        draft_note(draft, keep_text(draft->keep,
-                                    "Standard errors are those of the mean over %d "
-                                    "seeds.",
-                                    campaign->options->seeds));
-    } else {
+    const char *several = "";
+    bool single = false;
+    for (int i = 0; i < draft->count; i++) {
+        const Outcome *outcome = draft->outcomes[i];
+        if (outcome->seeds > 1) {
+            several = keep_text(draft->keep, "%s%s%s over %d", several, several[0] ? ", " : "",
+                                outcome->net->title, outcome->seeds);
+        } else {
+            single = true;
+        }
+    }
+    if (several[0] != '\0') {
+        draft_note(draft,
+                   keep_text(draft->keep, "Means over seeds and their standard errors: %s seeds.",
+                             several));
+    }
+    if (single) {
         draft_note(draft, "One seed: the standard error of a test error is binomial, that of a "
                           "training error comes from the windows of the last fifth of the "
                           "iterations. Both leave out how another seed would fare; --seeds 2 and "
@@ -111,30 +120,27 @@ static const char *run_command(Keep *keep, const Run *run) {
                      settings->test_samples);
 }
 
-static resnet_status run_present(Keep *keep, const Net *net, const Run *run, ReportRun *out) {
-    char path[PATH_MAX + 32];
-    char *digest = keep_take(keep, DIGEST_TEXT, 1);
-    TRY(keep_check(keep));
-    snprintf(path, sizeof path, "%s/model.safetensors", run->folder);
-    TRY(digest_file(path, digest));
-    *out = (ReportRun){.name = net->title,
+static ReportRun run_present(Keep *keep, const Net *net, const Run *run) {
+    return (ReportRun){.name = net->title,
                        .command = run_command(keep, run),
                        .folder = run->folder,
                        .seed = run->settings.seed,
                        .seconds = run->seconds,
-                       .weights = digest};
-    return RESNET_OK;
+                       .weights = run->weights};
 }
 
 static resnet_status draft_runs(const Draft *draft, Finding *out) {
     const Campaign *campaign = draft->campaign;
-    const int seeds = campaign->options->seeds;
-    ReportRun *runs = keep_take(draft->keep, (size_t)(draft->count * seeds) + 1, sizeof *runs);
+    size_t room = 1;
+    for (int i = 0; i < draft->count; i++) {
+        room += (size_t)draft->outcomes[i]->seeds;
+    }
+    ReportRun *runs = keep_take(draft->keep, room, sizeof *runs);
     TRY(keep_check(draft->keep));
     for (int i = 0; i < draft->count; i++) {
         const Job *job = &campaign->jobs[draft->outcomes[i] - campaign->outcomes];
-        for (int s = 0; s < seeds; s++) {
-            TRY(run_present(draft->keep, job->net, &job->runs[s], &runs[out->run_count++]));
+        for (int s = 0; s < job->seeds; s++) {
+            runs[out->run_count++] = run_present(draft->keep, job->net, &job->runs[s]);
         }
     }
     out->runs = runs;

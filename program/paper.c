@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `resnet paper`: trains what the paper's experiments need, judges them, and reports.
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@ static const Option options[] = {
      "quick: in about ten minutes on two cores; class: in about two hours; full (default): the "
      "paper's 64,000 iterations of every network, which take days"},
     {OPTION_COUNT, "seeds", "N", PLACE(seeds),
-     "train each network N times, with seeds 1 to N (default 1)"},
+     "train each network N times, with seeds 1 to N (default 1); more that DIR has, count too"},
     {OPTION_COUNT, "threads", "N", PLACE(threads),
      "default: the CPUs that are free to use; any number gives the same bits"},
 
@@ -132,7 +133,7 @@ static resnet_status report_json(const Report *report, const Campaign *campaign)
         json_array_append_new(experiments, finding_json(&report->findings[f]));
     }
     for (int j = 0; j < campaign->count; j++) {
-        for (int s = 0; s < campaign->options->seeds; s++) {
+        for (int s = 0; s < campaign->jobs[j].seeds; s++) {
             json_array_append_new(runs, run_json(&campaign->jobs[j], &campaign->jobs[j].runs[s]));
         }
     }
@@ -166,6 +167,33 @@ static const char *iterations_text(const Campaign *campaign, Keep *keep) {
                          : keep_text(keep, "%s to %s", figure_whole(least), figure_whole(most));
 }
 
+static const char *seeds_text(const Campaign *campaign, Keep *keep) {
+    int least = INT_MAX, most = 0;
+    for (int j = 0; j < campaign->count; j++) {
+        const int seeds = campaign->jobs[j].seeds;
+        least = seeds < least ? seeds : least;
+        most = seeds > most ? seeds : most;
+    }
+    if (most <= 1) {
+        return "1";
+    }
+    return least == most ? keep_text(keep, "1 to %d", most)
+                         : keep_text(keep, "1 to %d, of some networks 1 to %d", least, most);
+}
+
+// The machines that trained, each once.
+static const char *trained_text(const Campaign *campaign, Keep *keep) {
+    const char *text = "";
+    const Job *job;
+    const Run *run;
+    for (int i = 0; (run = campaign_run(campaign, i, &job)) != NULL; i++) {
+        if (strstr(text, run->machine) == NULL) {
+            text = keep_text(keep, "%s%s%s", text, text[0] != '\0' ? "; " : "", run->machine);
+        }
+    }
+    return text;
+}
+
 // What holds for all runs.
 static int facts_fill(const Campaign *campaign, Keep *keep, ReportFact *facts) {
     const CampaignOptions *asked = campaign->options;
@@ -181,9 +209,8 @@ static int facts_fill(const Campaign *campaign, Keep *keep, ReportFact *facts) {
                   "at one half and three quarters",
                   iterations_text(campaign, keep), campaign->batch, campaign->lr)};
     facts[count++] = (ReportFact){"scale", keep_text(keep, "%s: %s", scale->name, scale->means)};
-    facts[count++] = asked->seeds > 1
-                         ? (ReportFact){"seeds", keep_text(keep, "1 to %d", asked->seeds)}
-                         : (ReportFact){"seed", "1"};
+    facts[count++] = (ReportFact){"seeds", seeds_text(campaign, keep)};
+    facts[count++] = (ReportFact){"trained on", trained_text(campaign, keep)};
     facts[count++] = (ReportFact){"program", keep_text(keep, "resnet %s", resnet_version())};
     return count;
 }

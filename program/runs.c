@@ -62,6 +62,10 @@ static resnet_status run_store(const Run *run) {
     TRY(run_path(run, "run.json.partial", partial));
     json_t *object =
         json_pack("{s:o, s:b}", "settings", settings_json(run), "finished", run->finished);
+    if (run->finished) {
+        json_object_set_new(object, "weights", json_string(run->weights));
+        json_object_set_new(object, "machine", json_string(run->machine));
+    }
     int failed = json_dump_file(object, partial, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(object);
     if (failed || rename(partial, path) != 0) {
@@ -124,6 +128,10 @@ resnet_status run_recall(Run *run) {
     resnet_status status = settings_compare(path, mine, json_object_get(object, "settings"));
     json_decref(mine);
     run->finished = json_is_true(json_object_get(object, "finished"));
+    const char *weights = json_string_value(json_object_get(object, "weights"));
+    const char *machine = json_string_value(json_object_get(object, "machine"));
+    snprintf(run->weights, sizeof run->weights, "%s", weights != NULL ? weights : "");
+    snprintf(run->machine, sizeof run->machine, "%s", machine != NULL ? machine : "");
     json_decref(object);
     TRY(status);
     return run_count_begun(run);
@@ -166,6 +174,17 @@ static resnet_status trainer_run(const Run *run, Course *course,
     return resnet_train(&train, course_follow, course);
 }
 
+static resnet_status run_finish(Run *run) {
+    const int asked = run->settings.threads, threads = asked > 0 ? asked : resnet_cpu_count();
+    char model[PATH_MAX];
+    TRY(run_path(run, "model.safetensors", model));
+    TRY(digest_file(model, run->weights));
+    snprintf(run->machine, sizeof run->machine, "%s, %s, %d thread%s", resnet_cpu_name(),
+             resnet_isa(), threads, threads == 1 ? "" : "s");
+    run->finished = true;
+    return run_store(run);
+}
+
 resnet_status run_train(Run *run, resnet_train_callback *follow, void *user,
                         const volatile sig_atomic_t *stop) {
     char curve[PATH_MAX];
@@ -185,8 +204,7 @@ resnet_status run_train(Run *run, resnet_train_callback *follow, void *user,
     }
     TRY(status);
     TRY(recorded);
-    run->finished = true;
-    return run_store(run);
+    return run_finish(run);
 }
 
 // ---- Results ------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 // One training of an experiment, in a folder of its own: finished ones are read back, unfinished
 // ones go on where they stopped. Results are read from the lines that the training wrote.
 //
-//     DIR/runs/plain20/run.json        settings, and whether it is finished
+//     DIR/runs/plain20/run.json        settings, whether it is finished, by which machine, and the
+//                                      SHA-256 of its weights
 //                     /curve.jsonl     training loss and error within epochs (see curve.h)
 //                     /metrics.jsonl, gradients.jsonl, checkpoint.safetensors, model.safetensors:
 //                                      the trainer's
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "curve.h"
+#include "digest.h"
 #include "resnet.h"
 
 typedef struct RunSettings {
@@ -35,12 +37,16 @@ typedef struct Measured {
     double value, error;
 } Measured;
 
+enum { RUN_MACHINE = 192 };
+
 typedef struct Run {
     const char *model, *shortcut; // NULL shortcut: the model's own
     RunSettings settings;
     char folder[PATH_MAX];
     bool finished;
-    int64_t begun; // iterations that an earlier call did
+    char weights[DIGEST_TEXT]; // of a finished run
+    char machine[RUN_MACHINE]; // that finished it
+    int64_t begun;             // iterations that an earlier call did
     // Results, errors in percent. The training's is the average over the last fifth of the
     // iterations, as a single batch says little; the test's is the last evaluation's.
     Measured train_error, test_error;

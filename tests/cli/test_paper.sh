@@ -134,15 +134,21 @@ run paper --data "$data" --out "$T/none" --scale quick
 expect_sentence 2 "data '$data' have 80 training images, fewer than a batch of 128; *"
 [ -e "$T/none" ] && fail 'a folder was made for nothing'
 
-# Seeds beside one another, only where they are asked for.
+# Seeds beside one another where they are asked for; those that are there count from then on.
 two() { paper "$1" --only gradients --iterations 6 --json "${@:2}"; }
+results() { sed 's/"seconds":[0-9.]*,//g' "$T/out"; }
+two two
+[ "$code" = 0 ] || fail 'expected exit code 0'
+reference=$(results)
+[ -e "$T/two/runs/resnet56-seed2" ] && fail 'a second seed, not asked for'
 two two --seeds 2
 [ "$code" = 0 ] || fail 'expected exit code 0'
 [ -s "$T/two/runs/resnet56-seed2/model.safetensors" ] || fail 'the second seed is missing'
+both=$(results)
 two two
 [ "$code" = 0 ] || fail 'expected exit code 0'
-results() { sed 's/"seconds":[0-9.]*,//g' "$T/out"; }
-reference=$(results)
+[ "$(results)" = "$both" ] || fail 'the second seed is forgotten'
+grep -q 'plain-56 over 2, resnet-56 over 2 seeds' "$T/two/report.md" || fail 'how many seeds?'
 
 # Interrupted, or killed, in the middle of a run, it goes on to the same figures and curves.
 for signal in INT KILL; do
