@@ -116,7 +116,9 @@ static resnet_status job_begin(const Campaign *campaign, const Net *net, Job *jo
 Run *campaign_run(const Campaign *campaign, int index, const Job **job) {
     for (int j = 0; j < campaign->count; j++) {
         if (index < campaign->jobs[j].seeds) {
-            *job = &campaign->jobs[j];
+            if (job != NULL) {
+                *job = &campaign->jobs[j];
+            }
             return &campaign->jobs[j].runs[index];
         }
         index -= campaign->jobs[j].seeds;

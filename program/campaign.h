@@ -54,7 +54,8 @@ resnet_status campaign_train(Campaign *campaign, const volatile sig_atomic_t *st
 resnet_status campaign_measure(Campaign *campaign);
 void campaign_release(Campaign *campaign);
 
-// The trainings of all networks, one after the other, from 0 on; *job: whose. NULL behind the last.
+// The trainings of all networks, one after the other, from 0 on; *job, unless it is NULL: whose.
+// NULL behind the last.
 Run *campaign_run(const Campaign *campaign, int index, const Job **job);
 
 // A file in DIR.

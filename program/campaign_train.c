@@ -98,8 +98,7 @@ static void lanes_fill(Course *course) {
 }
 
 static void lane_finish(Course *course, int index, LaneState state) {
-    const Job *job;
-    const Run *run = campaign_run(course->campaign, index, &job);
+    const Run *run = campaign_run(course->campaign, index, NULL);
     Lane *lane = &course->board.lanes[index];
     lane->state = state;
     lane->iteration = lane->iterations;
@@ -115,8 +114,7 @@ static resnet_status course_announce(Course *course, int *waiting) {
     int first = -1;
     *waiting = 0;
     for (int i = 0; i < count; i++) {
-        const Job *job;
-        Run *run = campaign_run(course->campaign, i, &job);
+        Run *run = campaign_run(course->campaign, i, NULL);
         if (run->finished) {
             TRY(run_read(run));
             lane_finish(course, i, LANE_EARLIER);
@@ -171,8 +169,7 @@ static void course_follow(void *user, const resnet_train_progress *now) {
 }
 
 static resnet_status course_run(Course *course, int index) {
-    const Job *job;
-    Run *run = campaign_run(course->campaign, index, &job);
+    Run *run = campaign_run(course->campaign, index, NULL);
     const int64_t from = run->begun;
     const double begin = measure_clock();
     course->lane = index;
@@ -192,9 +189,8 @@ static resnet_status course_train(Course *course) {
     course->board.user = course;
     lanes_fill(course);
     TRY(course_announce(course, &waiting));
-    const Job *job;
     const Run *run;
-    for (int i = 0; (run = campaign_run(course->campaign, i, &job)) != NULL; i++) {
+    for (int i = 0; (run = campaign_run(course->campaign, i, NULL)) != NULL; i++) {
         if (!run->finished) {
             TRY(course_run(course, i));
         }

@@ -25,11 +25,7 @@ static const Job *outcome_job(const Draft *draft, int index) {
 }
 
 void draft_error_curves(Draft *draft) {
-    size_t runs = 0;
-    for (int i = 0; i < draft->count; i++) {
-        runs += (size_t)draft->outcomes[i]->seeds;
-    }
-    ChartSeries *series = keep_take(draft->keep, 2 * runs + 1, sizeof *series);
+    ChartSeries *series = keep_take(draft->keep, 2 * draft_run_count(draft) + 1, sizeof *series);
     if (series == NULL || draft->count == 0) {
         return;
     }

@@ -42,6 +42,14 @@ int draft_tone(const Draft *draft, int index, bool *strong) {
     return chart_tone(family, members == 2 ? 2 * before : before); // two stand further apart
 }
 
+size_t draft_run_count(const Draft *draft) {
+    size_t count = 0;
+    for (int i = 0; i < draft->count; i++) {
+        count += (size_t)draft->outcomes[i]->seeds;
+    }
+    return count;
+}
+
 // ---- Outcomes -----------------------------------------------------------------------------------
 
 static void draft_outcomes(Draft *draft) {
@@ -131,11 +139,7 @@ static ReportRun run_present(Keep *keep, const Net *net, const Run *run) {
 
 static resnet_status draft_runs(const Draft *draft, Finding *out) {
     const Campaign *campaign = draft->campaign;
-    size_t room = 1;
-    for (int i = 0; i < draft->count; i++) {
-        room += (size_t)draft->outcomes[i]->seeds;
-    }
-    ReportRun *runs = keep_take(draft->keep, room, sizeof *runs);
+    ReportRun *runs = keep_take(draft->keep, draft_run_count(draft) + 1, sizeof *runs);
     TRY(keep_check(draft->keep));
     for (int i = 0; i < draft->count; i++) {
         const Job *job = &campaign->jobs[draft->outcomes[i] - campaign->outcomes];

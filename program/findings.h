@@ -35,6 +35,8 @@ void draft_table(Draft *draft, ReportTable table);
 void draft_note(Draft *draft, const char *note);
 // Plain nets are one family of tones, residual nets another, neighbours a third.
 int draft_tone(const Draft *draft, int index, bool *strong);
+// Trainings of all its networks.
+size_t draft_run_count(const Draft *draft);
 void draft_error_curves(Draft *draft); // error_charts.c
 void draft_error_costs(Draft *draft);
 void draft_gradient_charts(Draft *draft); // signal_charts.c

@@ -184,9 +184,8 @@ static const char *seeds_text(const Campaign *campaign, Keep *keep) {
 // The machines that trained, each once.
 static const char *trained_text(const Campaign *campaign, Keep *keep) {
     const char *text = "";
-    const Job *job;
     const Run *run;
-    for (int i = 0; (run = campaign_run(campaign, i, &job)) != NULL; i++) {
+    for (int i = 0; (run = campaign_run(campaign, i, NULL)) != NULL; i++) {
         if (strstr(text, run->machine) == NULL) {
             text = keep_text(keep, "%s%s%s", text, text[0] != '\0' ? "; " : "", run->machine);
         }
@@ -216,9 +215,9 @@ static int facts_fill(const Campaign *campaign, Keep *keep, ReportFact *facts) {
 }
 
 static const char *machine_text(const Campaign *campaign, Keep *keep) {
-    const int asked = campaign->options->threads, threads = asked > 0 ? asked : resnet_cpu_count();
-    return keep_text(keep, "%s, %s, %d thread%s (any number gives the same bits)",
-                     resnet_cpu_name(), resnet_isa(), threads, threads == 1 ? "" : "s");
+    char machine[RUN_MACHINE];
+    run_machine(campaign->options->threads, machine);
+    return keep_text(keep, "%s (any number gives the same bits)", machine);
 }
 
 static resnet_status report_make(const Campaign *campaign, Keep *keep, const char *command,

@@ -174,13 +174,17 @@ static resnet_status trainer_run(const Run *run, Course *course,
     return resnet_train(&train, course_follow, course);
 }
 
+void run_machine(int threads, char out[RUN_MACHINE]) {
+    threads = threads > 0 ? threads : resnet_cpu_count();
+    snprintf(out, RUN_MACHINE, "%s, %s, %d thread%s", resnet_cpu_name(), resnet_isa(), threads,
+             threads == 1 ? "" : "s");
+}
+
 static resnet_status run_finish(Run *run) {
-    const int asked = run->settings.threads, threads = asked > 0 ? asked : resnet_cpu_count();
     char model[PATH_MAX];
     TRY(run_path(run, "model.safetensors", model));
     TRY(digest_file(model, run->weights));
-    snprintf(run->machine, sizeof run->machine, "%s, %s, %d thread%s", resnet_cpu_name(),
-             resnet_isa(), threads, threads == 1 ? "" : "s");
+    run_machine(run->settings.threads, run->machine);
     run->finished = true;
     return run_store(run);
 }

@@ -64,6 +64,9 @@ resnet_status run_train(Run *run, resnet_train_callback *follow, void *user,
 resnet_status run_read(Run *run);
 void run_release(Run *run);
 
+// This machine and its threads; 0: as many as CPUs are free to use.
+void run_machine(int threads, char out[RUN_MACHINE]);
+
 // Makes a folder and those above it.
 resnet_status folder_make(const char *path);
 

@@ -180,17 +180,21 @@ static inline int conv_part_tile_count(const ConvPart *part, int most) {
     return (part->y1 - part->y0) * ((part->x1 - part->x0 + most - 1) / most);
 }
 
-// How the tiles of a pass share out the weights that come next in memory, as many as they use:
+// The weights that come next in memory, as many as a pass uses: its tiles share them out, since
 // memory that is asked for evenly, while there is something to multiply, is not waited for.
 typedef struct ConvNext {
-    ptrdiff_t step, tile; // bytes for each row of weights, `width` bytes each, and for each tile
+    const char *at;       // what the next tile fetches
+    ptrdiff_t step, tile; // bytes for each row of weights and for each tile
 } ConvNext;
 
-static inline ConvNext conv_next(const ConvPart *part, int most, ptrdiff_t rows, int width) {
+// Behind `rows` rows of `width` bytes each.
+static inline ConvNext conv_next(const ConvPart *part, int most, const void *weights,
+                                 ptrdiff_t rows, int width) {
     enum { CACHE_LINE = 64 };
     const int tiles = conv_part_tile_count(part, most);
     const int step = tiles > 0 ? (width + tiles - 1) / tiles : 0;
-    ConvNext next = {.step = step < CACHE_LINE ? step : CACHE_LINE};
+    ConvNext next = {.at = (const char *)weights + width * rows,
+                     .step = step < CACHE_LINE ? step : CACHE_LINE};
     next.tile = next.step * rows;
     return next;
 }

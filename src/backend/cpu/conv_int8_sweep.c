@@ -95,10 +95,10 @@ typedef struct Pass {
     const int32_t *strip;
     ConvStrip layout;
     ConvPart part;
-    int units, lanes;     // of the panel; lanes that exist
-    ptrdiff_t pixel;      // of the image's first one among all pixels
-    int first;            // the panel's first channel among all
-    ptrdiff_t tile_bytes; // of the next weights, which each tile fetches
+    int units, lanes; // of the panel; lanes that exist
+    ptrdiff_t pixel;  // of the image's first one among all pixels
+    int first;        // the panel's first channel among all
+    ConvNext next;
     ConvAhead *ahead;
 } Pass;
 
@@ -155,7 +155,8 @@ static void run_tile(void *context, int y, int x, int y2, int x2, int rows) {
         }
     }
     conv_ahead_step(pass->ahead);
-    tile->ahead += pass->tile_bytes;
+    tile->ahead = pass->next.at;
+    pass->next.at += pass->next.tile;
     Int8TileFunction *function = sweep->kernels->int8->tile[pass->units - 1][rows - 1];
     if (pass->lanes < pass->units * CONV_BLOCK) {
         edge_tile(pass, tile, rows, function);
@@ -168,10 +169,8 @@ static void run_panel(Pass *pass) {
     const int most = pass->sweep->kernels->int8->rows[pass->units - 1];
     const int width = pass->units * CONV_BLOCK * 4;
     const ptrdiff_t rows = (ptrdiff_t)pass->tile.blocks * CONV_BLOCK * pass->tile.taps;
-    const ConvNext next = conv_next(&pass->part, most, rows, width);
-    pass->tile.ahead_step = next.step;
-    pass->tile_bytes = next.tile;
-    pass->tile.ahead = (const char *)pass->tile.weights + width * rows - next.tile;
+    pass->next = conv_next(&pass->part, most, pass->tile.weights, rows, width);
+    pass->tile.ahead_step = pass->next.step;
     conv_part_tiles(&pass->part, most, run_tile, pass);
 }
 

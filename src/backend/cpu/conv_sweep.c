@@ -65,7 +65,7 @@ typedef struct Pass {
     int units, lanes;      // of the panel; lanes that exist
     ptrdiff_t origin;      // of the panel's first lane at grid position (0, 0) in the output
     ptrdiff_t row, column; // floats in the output from one grid row, column to the next
-    ptrdiff_t tile_bytes;  // of the next weights, which each tile fetches
+    ConvNext next;
     ConvAhead *ahead;
 } Pass;
 
@@ -118,7 +118,8 @@ static void run_tile(void *context, int y, int x, int y2, int x2, int rows) {
         }
     }
     conv_ahead_step(pass->ahead);
-    tile->ahead += pass->tile_bytes;
+    tile->ahead = pass->next.at;
+    pass->next.at += pass->next.tile;
     ConvTileFunction *function = sweep->kernels->conv->tile[pass->units - 1][rows - 1];
     if (pass->lanes < pass->units * CONV_BLOCK) {
         edge_tile(pass, tile, rows, function);
@@ -131,10 +132,8 @@ static void run_pass(Pass *pass) {
     const int most = pass->sweep->kernels->conv->rows[pass->units - 1];
     const int width = pass->units * CONV_BLOCK * (int)sizeof(float);
     const ptrdiff_t rows = (ptrdiff_t)pass->tile.blocks * CONV_BLOCK * pass->tile.taps;
-    const ConvNext next = conv_next(&pass->part, most, rows, width);
-    pass->tile.ahead_step = next.step;
-    pass->tile_bytes = next.tile;
-    pass->tile.ahead = (const char *)pass->tile.weights + width * rows - next.tile;
+    pass->next = conv_next(&pass->part, most, pass->tile.weights, rows, width);
+    pass->tile.ahead_step = pass->next.step;
     conv_part_tiles(&pass->part, most, run_tile, pass);
 }
 

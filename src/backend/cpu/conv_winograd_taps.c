@@ -172,7 +172,9 @@ static void pack_unit(void *context, int unit, int worker) {
     const int first = unit * UNIT, lanes = least(UNIT, g->out_channels - first);
     const ptrdiff_t lane = (ptrdiff_t)g->channels * TAPS;
     float *to = p->to + first * lane;
-    memset(to, 0, (size_t)lane * UNIT * sizeof(float));
+    if (lanes < UNIT) {
+        memset(to, 0, (size_t)lane * UNIT * sizeof(float));
+    }
     for (ptrdiff_t begin = 0; begin < lane; begin += AT_ONCE) {
         const ptrdiff_t end = begin + AT_ONCE < lane ? begin + AT_ONCE : lane;
         for (int i = 0; i < lanes; i++) {

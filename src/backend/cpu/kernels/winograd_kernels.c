@@ -12,8 +12,8 @@
 enum { SIDE = WINOGRAD_SIDE, OUTPUTS = WINOGRAD_OUTPUTS };
 
 // The points and their powers: exact in float.
-#define P 0.625f
-#define Q 1.5f
+#define P WINOGRAD_P
+#define Q WINOGRAD_Q
 #define P2 (P * P)
 #define Q2 (Q * Q)
 
@@ -179,7 +179,7 @@ static void transform_output(const WinogradOutput *tile) {
 }
 
 // Lanes of weights are in double: half as many fill a vector.
-enum { WIDE_LANES = LANES / 2, TAPS_SIDE = 3, TAPS = TAPS_SIDE * TAPS_SIDE };
+enum { WIDE_LANES = LANES / 2, TAPS_SIDE = 3, TAPS = WINOGRAD_TAPS };
 
 typedef double Wide __attribute__((vector_size(VECTOR_BYTES)));
 typedef float Narrow __attribute__((vector_size(VECTOR_BYTES / 2)));

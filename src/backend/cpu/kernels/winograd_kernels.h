@@ -101,6 +101,10 @@ typedef struct WinogradTapsRow {
     const float *fetch;        // as many lines as a sixth of the taps, to the second cache
 } WinogradTapsRow;
 
+// p and q, exact in float.
+#define WINOGRAD_P 0.625f
+#define WINOGRAD_Q 1.5f
+
 struct WinogradKernels {
     // B' x B of tiles side by side, for 16 channels. A strip holds the pixels that they see:
     // [row][column][16], `row` floats from row to row; the next tile begins 4 columns further.

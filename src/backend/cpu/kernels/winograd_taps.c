@@ -31,7 +31,7 @@ typedef struct Row {
 } Row;
 
 static inline Row row_of(int y) {
-    const float p = 0.625f, q = 1.5f;
+    const float p = WINOGRAD_P, q = WINOGRAD_Q;
     if (y == 0 || y == SIDE - 1) {
         return (Row){false, y == 0 ? 0 : KERNEL_SIDE - 1, 0, 0};
     }
@@ -42,7 +42,7 @@ static inline Row row_of(int y) {
 // The six points of one channel's lanes.
 MAP_INLINE void make_points(const float *taps, const bool sum, Vec middle, Vec third,
                             Vec to[SIDE]) {
-    const float p = 0.625f, q = 1.5f;
+    const float p = WINOGRAD_P, q = WINOGRAD_Q;
     Vec w[KERNEL_SIDE];
     UNROLL for (int x = 0; x < KERNEL_SIDE; x++) {
         const float *tap = taps + x * CONV_BLOCK;
@@ -88,11 +88,10 @@ typedef struct Product {
 
 // Literals after inlining: tiles, points.
 MAP_INLINE void multiply(const Product *product, const int tiles, const int points, int lane) {
-    enum { MOST = TILES };
-    Vec sum[MOST][VECTORS]; // [point, tile]
+    Vec sum[TILES][VECTORS]; // [point, tile]
     float *const sums = product->sums + lane;
     const ptrdiff_t point = product->point;
-    UNROLL for (int i = 0; i < MOST; i++) {
+    UNROLL for (int i = 0; i < TILES; i++) {
         UNROLL for (int j = 0; j < VECTORS; j++) {
             if (i < tiles * points) {
                 const float *at = sums + i / tiles * point + i % tiles * CONV_BLOCK + j * LANES;
@@ -116,7 +115,7 @@ MAP_INLINE void multiply(const Product *product, const int tiles, const int poin
         weights += CONV_BLOCK;
         input++;
     }
-    UNROLL for (int i = 0; i < MOST; i++) {
+    UNROLL for (int i = 0; i < TILES; i++) {
         UNROLL for (int j = 0; j < VECTORS; j++) {
             if (i < tiles * points) {
                 vec_store(sums + i / tiles * point + i % tiles * CONV_BLOCK + j * LANES, sum[i][j]);
