@@ -83,6 +83,7 @@ static resnet_status run_prepare(const Campaign *campaign, const Net *net, int s
                            .iterations = options->iterations > 0 ? options->iterations
                                                                  : net->iterations[options->scale],
                            .batch = campaign->batch,
+                           .recipe = campaign->recipe,
                            .lr = campaign->lr,
                            .threads = options->threads,
                            .seed = (uint64_t)seed}};
@@ -129,6 +130,7 @@ Run *campaign_run(const Campaign *campaign, int index, const Job **job) {
 resnet_status campaign_begin(Campaign *campaign, const CampaignOptions *options) {
     const ScaleFacts *scale = scale_facts(options->scale);
     *campaign = (Campaign){.options = options,
+                           .recipe = options->recipe != NULL ? options->recipe : scale->recipe,
                            .lr = options->lr > 0 ? options->lr : scale->lr,
                            .batch = options->batch > 0 ? options->batch : scale->batch};
     TRY(data_look(campaign));

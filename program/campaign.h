@@ -15,6 +15,7 @@ typedef struct CampaignOptions {
     const char *data, *out;
     const char *only; // experiments, "depth,shortcuts"; NULL: all
     Scale scale;
+    const char *recipe; // NULL: the scale's
     int64_t iterations; // 0: the scale's
     double lr;          // of all; 0: the scale's
     int batch;          // 0: the scale's
@@ -38,6 +39,7 @@ typedef struct Campaign {
     const CampaignOptions *options;
     int samples, test_samples; // of a training's data
     int channels, height, width, classes;
+    const char *recipe;
     double lr;
     int batch;
     Job *jobs;

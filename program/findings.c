@@ -121,11 +121,11 @@ static const char *run_command(Keep *keep, const Run *run) {
     const char *shortcut =
         run->shortcut != NULL ? keep_text(keep, " --shortcut %s", run->shortcut) : "";
     return keep_text(keep,
-                     "resnet train --model %s%s --data %s --recipe paper --iterations %lld "
+                     "resnet train --model %s%s --data %s --recipe %s --iterations %lld "
                      "--batch %d --lr %g --seed %llu --test-samples %d --out DIR",
-                     run->model, shortcut, settings->data, (long long)settings->iterations,
-                     settings->batch, settings->lr, (unsigned long long)settings->seed,
-                     settings->test_samples);
+                     run->model, shortcut, settings->data, settings->recipe,
+                     (long long)settings->iterations, settings->batch, settings->lr,
+                     (unsigned long long)settings->seed, settings->test_samples);
 }
 
 static ReportRun run_present(Keep *keep, const Net *net, const Run *run) {

@@ -10,11 +10,12 @@
 typedef enum Scale { SCALE_QUICK, SCALE_CLASS, SCALE_FULL, SCALE_COUNT } Scale;
 
 typedef struct ScaleFacts {
-    const char *name;  // as in --scale
-    double lr;         // the recipe's highest
-    int batch;         // images a step
-    int test_samples;  // tests look at the first that many; 0: all
-    const char *means; // "trainings of seconds, for a demonstration"
+    const char *name;   // as in --scale
+    const char *recipe; // of `resnet train`: "paper", "short"
+    double lr;          // the recipe's highest
+    int batch;          // images a step
+    int test_samples;   // tests look at the first that many; 0: all
+    const char *means;  // "trainings of seconds, for a demonstration"
 } ScaleFacts;
 
 const ScaleFacts *scale_facts(Scale scale);

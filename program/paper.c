@@ -36,10 +36,12 @@ static const Option options[] = {
      "default: the CPUs that are free to use; any number gives the same bits"},
 
     {OPTION_HEADING, "Instead of what the scale says", NULL, 0, NULL},
+    {OPTION_CHOICE, "recipe", "paper|short", PLACE(recipe),
+     "as in `resnet train` (class: short, else paper)"},
     {OPTION_WHOLE, "iterations", "N", PLACE(iterations),
      "of each training; the schedule is scaled along"},
     {OPTION_COUNT, "batch", "N", PLACE(batch), "images a step (128)"},
-    {OPTION_POSITIVE, "lr", "X", PLACE(lr), "learning rate (quick: 0.02, else 0.1)"},
+    {OPTION_POSITIVE, "lr", "X", PLACE(lr), "learning rate at its highest (quick: 0.02, else 0.1)"},
 
     {OPTION_HEADING, "What else to measure", NULL, 0, NULL},
     {OPTION_FLAG, "no-timing", NULL, offsetof(Arguments, untimed), "do not measure latencies"},
@@ -177,8 +179,8 @@ static const char *seeds_text(const Campaign *campaign, Keep *keep) {
     if (most <= 1) {
         return "1";
     }
-    return least == most ? keep_text(keep, "1 to %d", most)
-                         : keep_text(keep, "1 to %d, of some networks 1 to %d", least, most);
+    const char *all = least <= 1 ? "1" : keep_text(keep, "1 to %d", least);
+    return least == most ? all : keep_text(keep, "%s; of some networks 1 to %d", all, most);
 }
 
 // The machines that trained, each once.
@@ -193,6 +195,19 @@ static const char *trained_text(const Campaign *campaign, Keep *keep) {
     return text;
 }
 
+static const char *recipe_text(const Campaign *campaign, Keep *keep) {
+    if (strcmp(campaign->recipe, "paper") == 0) {
+        return keep_text(keep,
+                         "the paper's, learning rate %g, divided by 10 at one half and three "
+                         "quarters",
+                         campaign->lr);
+    }
+    return keep_text(keep,
+                     "`%s` (see resnet train), learning rate up to %g in the first quarter, then "
+                     "down to 0",
+                     campaign->recipe, campaign->lr);
+}
+
 // What holds for all runs.
 static int facts_fill(const Campaign *campaign, Keep *keep, ReportFact *facts) {
     const CampaignOptions *asked = campaign->options;
@@ -203,10 +218,8 @@ static int facts_fill(const Campaign *campaign, Keep *keep, ReportFact *facts) {
                           figure_whole(campaign->samples), figure_whole(campaign->test_samples))};
     facts[count++] = (ReportFact){
         "training",
-        keep_text(keep,
-                  "the paper's recipe, %s iterations of batch %d, learning rate %g, divided by 10 "
-                  "at one half and three quarters",
-                  iterations_text(campaign, keep), campaign->batch, campaign->lr)};
+        keep_text(keep, "%s iterations of batch %d, the same recipe for all: %s",
+                  iterations_text(campaign, keep), campaign->batch, recipe_text(campaign, keep))};
     facts[count++] = (ReportFact){"scale", keep_text(keep, "%s: %s", scale->name, scale->means)};
     facts[count++] = (ReportFact){"seeds", seeds_text(campaign, keep)};
     facts[count++] = (ReportFact){"trained on", trained_text(campaign, keep)};

@@ -49,11 +49,12 @@ static resnet_status run_path(const Run *run, const char *name, char out[PATH_MA
 // ---- run.json -----------------------------------------------------------------------------------
 
 static json_t *settings_json(const Run *run) {
-    return json_pack("{s:s, s:s, s:s, s:I, s:i, s:f, s:i, s:I}", "model", run->model, "shortcut",
-                     run->shortcut != NULL ? run->shortcut : "default", "data", run->settings.data,
-                     "iterations", (json_int_t)run->settings.iterations, "batch",
-                     run->settings.batch, "lr", run->settings.lr, "test-samples",
-                     run->settings.test_samples, "seed", (json_int_t)run->settings.seed);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:i, s:f, s:i, s:I}", "model", run->model,
+                     "shortcut", run->shortcut != NULL ? run->shortcut : "default", "data",
+                     run->settings.data, "recipe", run->settings.recipe, "iterations",
+                     (json_int_t)run->settings.iterations, "batch", run->settings.batch, "lr",
+                     run->settings.lr, "test-samples", run->settings.test_samples, "seed",
+                     (json_int_t)run->settings.seed);
 }
 
 static resnet_status run_store(const Run *run) {
@@ -157,7 +158,7 @@ static resnet_status trainer_run(const Run *run, Course *course,
     train.shortcut = run->shortcut;
     train.data = settings->data;
     train.out = run->folder;
-    train.recipe = "paper";
+    train.recipe = settings->recipe;
     train.resume = 1;
     train.threads = settings->threads;
     train.seed = settings->seed;

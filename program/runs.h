@@ -25,6 +25,7 @@ typedef struct RunSettings {
     int test_samples; // that tests look at
     int64_t iterations;
     int batch;
+    const char *recipe; // of `resnet train`
     double lr;
     int threads; // does not change results
     uint64_t seed;

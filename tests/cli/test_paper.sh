@@ -91,6 +91,8 @@ one --batch 8
 expect_sentence 1 "$T/one/runs/plain20/run.json: this run was begun with batch 16, not 8; *"
 paper one --iterations 3
 expect_sentence 1 "$T/one/runs/plain20/run.json: this run was begun with iterations 2, not 3; *"
+one --recipe short
+expect_sentence 1 "$T/one/runs/plain20/run.json: this run was begun with recipe \"paper\", not \"short\"; *"
 [ "$(hash_of "$T/one/runs/resnet56/model.safetensors")" = "$weights" ] || fail 'something is lost'
 
 # Every number comes from a line of a file: one that is changed there is changed in the report.
