@@ -30,7 +30,10 @@ enum {
     CHUNK_ROWS_MOST = 512, // so that float sums stay accurate
     PARTIAL_SUMS = 3,      // pivot and two sums
     FACTORS = 3,
-    COMBINE_CHANNELS = 64 // channels of a task that combines chunks
+    COMBINE_CHANNELS = 64, // channels of a task that combines chunks
+    // Maps above this are written past the caches: whoever reads them next finds little of them
+    // there anyway, and what they overwrite need not be fetched first.
+    STREAM_FLOATS = 1 << 18
 };
 
 typedef struct NormRun {
@@ -39,6 +42,7 @@ typedef struct NormRun {
     const ElementKernels *element;
     int64_t rows;
     int channels, chunk_rows, chunks;
+    bool stream;
     // In the workspace: factors [channels] each, then the chunks' [PARTIAL_SUMS][channels].
     float *scale, *input_factor, *constant, *partials;
     const float *mean;
@@ -65,6 +69,7 @@ static NormRun norm_run(const Call *call, const Kernels *kernels) {
     NormRun run = {.call = call, .kernels = kernels->map->norm, .element = kernels->map->element};
     run.channels = call->node->shape.channels;
     run.rows = (int64_t)call->batch * shape_pixels(call->node->shape);
+    run.stream = run.rows * run.channels > STREAM_FLOATS;
     run.chunk_rows = chunk_rows_for(run.channels);
     run.chunks = pieces_of(run.rows, run.chunk_rows);
     run.scale = call->workspace;
@@ -149,7 +154,8 @@ static void normalise_task(void *context, int task, int worker) {
     const float *residual = call->input[1];
     run->kernels->normalise((float *)call->output + at, (const float *)call->input[0] + at,
                             residual == NULL ? NULL : residual + at, run->mean, run->scale,
-                            call->param[1], rows.count, run->channels, call->node->relu);
+                            call->param[1], rows.count, run->channels, call->node->relu,
+                            run->stream);
 }
 
 static void forward(const Call *call, const Kernels *kernels) {
@@ -264,6 +270,7 @@ static void backward(const Call *call, const Kernels *kernels) {
         .constant = run.constant,
         .input_gradient = call->input_gradient[0],
         .accumulate = call->accumulate[0],
+        .stream = run.stream,
     };
     if (residual_gradient == call->output_gradient && !node->relu) {
         run.gradient.masked = NULL; // it is there already

@@ -28,6 +28,7 @@ typedef struct NormGradient {
     const float *input_factor, *constant; // gradient
     float *input_gradient;                // gradient: dx
     bool accumulate;
+    bool stream; // write past the caches where nothing is read first
 } NormGradient;
 
 typedef struct NormKernels {
@@ -37,9 +38,11 @@ typedef struct NormKernels {
     // from it costs a few bits at the worst, whatever the mean.
     void (*moments)(const float *x, int rows, int channels, float *pivot, float *sum,
                     float *square);
-    // y = (x - mean) * scale + shift, + residual unless NULL, then max(., 0) for `relu`.
+    // y = (x - mean) * scale + shift, + residual unless NULL, then max(., 0) for `relu`; written
+    // past the caches for `stream`.
     void (*normalise)(float *y, const float *x, const float *residual, const float *mean,
-                      const float *scale, const float *shift, int rows, int channels, bool relu);
+                      const float *scale, const float *shift, int rows, int channels, bool relu,
+                      bool stream);
     // For each channel: the sums of g and of g * (x - mean).
     void (*gradient_sums)(const NormGradient *pass, int rows, int channels, float *sum,
                           float *product);

@@ -130,7 +130,7 @@ typedef struct Normalise {
     float *y;
     const float *x, *residual, *mean, *scale, *shift;
     int channels;
-    bool relu;
+    bool relu, stream;
 } Normalise;
 
 MAP_INLINE void normalise_lanes(const Normalise *pass, ptrdiff_t row, int rows, bool residual,
@@ -145,7 +145,7 @@ MAP_INLINE void normalise_lanes(const Normalise *pass, ptrdiff_t row, int rows, 
             if (residual) {
                 value += load_lanes(pass->residual + at, lanes);
             }
-            store_lanes(pass->y + at, pass->relu ? vec_relu(value) : value, lanes);
+            write_lanes(pass->y + at, pass->relu ? vec_relu(value) : value, pass->stream, lanes);
         }
     }
 }
@@ -173,13 +173,15 @@ MAP_INLINE void normalise_rows(const Normalise *pass, int rows, bool residual) {
 }
 
 static void normalise(float *y, const float *x, const float *residual, const float *mean,
-                      const float *scale, const float *shift, int rows, int channels, bool relu) {
-    const Normalise pass = {y, x, residual, mean, scale, shift, channels, relu};
+                      const float *scale, const float *shift, int rows, int channels, bool relu,
+                      bool stream) {
+    const Normalise pass = {y, x, residual, mean, scale, shift, channels, relu, stream};
     if (residual != NULL) {
         normalise_rows(&pass, rows, true);
     } else {
         normalise_rows(&pass, rows, false);
     }
+    vec_stream_end();
 }
 
 // Where the ReLU's mask comes from; a literal wherever it is passed on.
@@ -217,6 +219,7 @@ MAP_INLINE Vec masked_gradient(const NormGradient *pass, Mask mask, Vec x,
 MAP_INLINE void gradient_sums_lanes(const NormGradient *pass, Mask mask, bool store, ptrdiff_t row,
                                     int rows, int channels, const Sums *sums, int c, int lanes) {
     ChannelVectors vectors = channel_vectors(pass, mask, c, lanes);
+    const bool stream = pass->stream && pass->masked != pass->output_gradient;
     Vec sum[SETS] = {0}, product[SETS] = {0};
     UNROLL for (int s = 0; s < SETS; s++) {
         if (s < rows) {
@@ -230,7 +233,7 @@ MAP_INLINE void gradient_sums_lanes(const NormGradient *pass, Mask mask, bool st
             Vec x = load_lanes(pass->x + at, lanes);
             Vec g = masked_gradient(pass, mask, x, &vectors, at, lanes);
             if (store) {
-                store_lanes(pass->masked + at, g, lanes);
+                write_lanes(pass->masked + at, g, stream, lanes);
             }
             sum[r % SETS] += g;
             product[r % SETS] += g * (x - vectors.mean);
@@ -289,6 +292,7 @@ static void gradient_sums(const NormGradient *given, int rows, int channels, flo
         gradient_sums_rows(&pass, MASK_AGAIN, store, rows, channels, &sums);
         break;
     }
+    vec_stream_end();
     sums_finish(&sums, channels);
 }
 
@@ -305,7 +309,10 @@ MAP_INLINE void gradient_lanes(const NormGradient *pass, Mask mask, ptrdiff_t ro
             Vec dx = constant;
             dx += masked_gradient(pass, mask, x, &vectors, at, lanes) * scale;
             dx += (x - vectors.mean) * input_factor;
-            put_lanes(pass->input_gradient + at, dx, pass->accumulate, lanes);
+            if (pass->accumulate) {
+                dx += load_lanes(pass->input_gradient + at, lanes);
+            }
+            write_lanes(pass->input_gradient + at, dx, pass->stream && !pass->accumulate, lanes);
         }
     }
 }
@@ -346,6 +353,7 @@ static void gradient(const NormGradient *given, int rows, int channels) {
         gradient_rows(&pass, MASK_AGAIN, rows, channels);
         break;
     }
+    vec_stream_end();
 }
 
 extern const NormKernels KERNEL(norm_kernels);

@@ -26,4 +26,13 @@ MAP_INLINE void put_lanes(float *to, Vec value, bool accumulate, int lanes) {
     store_lanes(to, accumulate ? load_lanes(to, lanes) + value : value, lanes);
 }
 
+// Writes, past the caches for `stream`.
+MAP_INLINE void write_lanes(float *to, Vec value, bool stream, int lanes) {
+    if (stream && lanes == LANES) {
+        vec_stream(to, value);
+    } else {
+        store_lanes(to, value, lanes);
+    }
+}
+
 #endif

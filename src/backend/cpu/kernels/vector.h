@@ -44,6 +44,29 @@ typedef float UnalignedVec __attribute__((vector_size(VECTOR_BYTES), aligned(4),
 
 static inline Vec vec_load(const float *from) { return *(const UnalignedVec *)from; }
 static inline void vec_store(float *to, Vec value) { *(UnalignedVec *)to = value; }
+
+// A store past the caches where the place is aligned to a vector: memory that will not be read soon
+// is not fetched first only to be overwritten. vec_stream_end() before another thread may read it.
+static inline void vec_stream(float *to, Vec value) {
+#if defined(__AVX512F__)
+    if ((uintptr_t)to % VECTOR_BYTES == 0) {
+        _mm512_stream_ps(to, (__m512)value);
+        return;
+    }
+#elif defined(__AVX2__)
+    if ((uintptr_t)to % VECTOR_BYTES == 0) {
+        _mm256_stream_ps(to, (__m256)value);
+        return;
+    }
+#endif
+    vec_store(to, value);
+}
+static inline void vec_stream_end(void) {
+#if defined(__AVX2__)
+    _mm_sfence();
+#endif
+}
+
 static inline Vec vec_splat(float value) { return value - (Vec){0}; }
 
 // The first `count` (0 … LANES) floats, zeros behind them; nothing is read or written past them.
