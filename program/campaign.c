@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "failure.h"
+#include "folder.h"
 
 // ---- Which networks ----------------------------------------------------------------------------
 

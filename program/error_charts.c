@@ -56,9 +56,9 @@ void draft_error_curves(Draft *draft) {
                     .caption = keep_text(draft->keep,
                                          "Training error (solid) is averaged over windows of %lld "
                                          "iteration%s, with augmentation; test error (rings) is "
-                                         "measured on %d images.",
+                                         "measured on %s images.",
                                          (long long)window, window == 1 ? "" : "s",
-                                         draft->campaign->test_samples)});
+                                         figure_whole(draft->campaign->test_samples))});
 }
 
 void draft_error_costs(Draft *draft) {

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The report as text. Pictures are files beside it; what has a meaning in Markdown or HTML is
 // escaped in all words.
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "failure.h"
 #include "figures.h"
+#include "folder.h"
 #include "html.h"
 #include "report.h"
 
@@ -136,9 +135,7 @@ static resnet_status pictures_save(const Report *report, const char *folder) {
     if (snprintf(path, sizeof path, "%s/figures", folder) >= PATH_MAX) {
         return failure_say(RESNET_FAILED, "%s: the path is too long", folder);
     }
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-        return failure_say(RESNET_FAILED, "%s: cannot make the folder: %s", path, strerror(errno));
-    }
+    TRY(folder_make(path));
     for (int f = 0; f < report->finding_count; f++) {
         for (int i = 0; i < report->findings[f].chart_count; i++) {
             const ReportChart *chart = &report->findings[f].charts[i];

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
 #include "failure.h"
+#include "folder.h"
 #include "output.h"
 #include "predictor.h"
 #include "views.h"
@@ -104,10 +104,7 @@ static resnet_status samples_in_folder(Predictor *predictor, Samples *samples) {
     base = base != NULL && base[0] != '\0' ? base : P_tmpdir;
     snprintf(temporary, sizeof temporary, "%s/resnet-XXXXXX", base);
     if (samples->keep) {
-        if (mkdir(samples->folder, 0777) != 0 && errno != EEXIST) {
-            return failure_say(RESNET_FAILED, "%s: cannot make the folder: %s", samples->folder,
-                               strerror(errno));
-        }
+        TRY(folder_make(samples->folder));
         return samples_each(predictor, samples);
     }
     samples->folder = mkdtemp(temporary);

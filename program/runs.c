@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "failure.h"
+#include "folder.h"
 #include "output.h"
 
 enum { SIGNAL_LINES = 12 }; // moments in gradients.jsonl
@@ -22,22 +22,6 @@ typedef struct Course {
     CurveRecorder recorder;
     resnet_train_progress last;
 } Course;
-
-resnet_status folder_make(const char *path) {
-    char part[PATH_MAX];
-    size_t length = strlen(path);
-    for (size_t i = 1; i <= length && length < sizeof part; i++) {
-        if (path[i] == '/' || path[i] == '\0') {
-            memcpy(part, path, i);
-            part[i] = '\0';
-            if (mkdir(part, 0777) != 0 && errno != EEXIST) {
-                return failure_say(RESNET_FAILED, "%s: cannot make the folder: %s", part,
-                                   strerror(errno));
-            }
-        }
-    }
-    return RESNET_OK;
-}
 
 static resnet_status run_path(const Run *run, const char *name, char out[PATH_MAX]) {
     if (snprintf(out, PATH_MAX, "%s/%s", run->folder, name) >= PATH_MAX) {

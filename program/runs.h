@@ -68,7 +68,4 @@ void run_release(Run *run);
 // This machine and its threads; 0: as many as CPUs are free to use.
 void run_machine(int threads, char out[RUN_MACHINE]);
 
-// Makes a folder and those above it.
-resnet_status folder_make(const char *path);
-
 #endif

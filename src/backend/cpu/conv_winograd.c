@@ -210,12 +210,11 @@ typedef struct Packing {
 static void pack_panel(void *context, int panel, int worker) {
     (void)worker;
     const Packing *p = context;
-    enum { TAPS = 9 };
     const int first = panel * panel_lanes(p->kernels);
     const int width = panel_width(p->kernels, p->lanes, panel);
     // Floats from one weight to that of the next lane and channel.
-    const ptrdiff_t lane = p->backward ? TAPS : TAPS * (ptrdiff_t)p->depth;
-    const ptrdiff_t channel = p->backward ? TAPS * (ptrdiff_t)p->lanes : TAPS;
+    const ptrdiff_t lane = p->backward ? WINOGRAD_TAPS : WINOGRAD_TAPS * (ptrdiff_t)p->depth;
+    const ptrdiff_t channel = p->backward ? WINOGRAD_TAPS * (ptrdiff_t)p->lanes : WINOGRAD_TAPS;
     WinogradWeights w = {.lane = lane,
                          .channel = channel,
                          .turned = p->backward,

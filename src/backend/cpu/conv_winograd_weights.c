@@ -18,8 +18,7 @@
 enum {
     TILES_MAX = 32, // in a block
     CELL = 64,      // channels on both sides of a cell, a multiple of the panel
-    ENOUGH_TASKS = 16,
-    TAPS = 9
+    ENOUGH_TASKS = 16
 };
 
 static int least(int a, int b) { return a < b ? a : b; }
@@ -98,13 +97,13 @@ static void multiply(const Run *r, const Cell *cell, const Part *part, int tiles
 static void finish(const Run *r, const Part *part, float *partial) {
     const ptrdiff_t lane = (ptrdiff_t)part->panel * panel_lanes(r->kernels);
     const int count = part->depth * part->width;
-    r->kernels->winograd->weight_sums(
-        &(WinogradWeightSums){.from = part->sums,
-                              .point = count,
-                              .tap = count,
-                              .to = partial + lane * r->g->channels * TAPS +
-                                    (ptrdiff_t)part->block * CONV_BLOCK * TAPS * part->width,
-                              .count = count});
+    r->kernels->winograd->weight_sums(&(WinogradWeightSums){
+        .from = part->sums,
+        .point = count,
+        .tap = count,
+        .to = partial + lane * r->g->channels * WINOGRAD_TAPS +
+              (ptrdiff_t)part->block * CONV_BLOCK * WINOGRAD_TAPS * part->width,
+        .count = count});
 }
 
 static void run_task(void *context, int task, int worker) {
