@@ -98,9 +98,12 @@ static void draft_general_notes(Draft *draft) {
         }
     }
     if (several[0] != '\0') {
-        draft_note(draft,
-                   keep_text(draft->keep, "Means over seeds and their standard errors: %s seeds.",
-                             several));
+        draft_note(
+            draft,
+            keep_text(draft->keep,
+                      "Means over seeds: %s seeds. Their standard errors come from how the seeds "
+                      "differ, or from those of single runs where these are larger.",
+                      several));
     }
     if (single) {
         draft_note(draft, "One seed: the standard error of a test error is binomial, that of a "

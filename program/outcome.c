@@ -15,20 +15,22 @@ const Outcome *outcomes_find(const Outcomes *outcomes, const char *key) {
     return NULL;
 }
 
-static double run_train_error(const Run *run) { return run->train_error.value; }
-static double run_test_error(const Run *run) { return run->test_error.value; }
+static Measured run_train_error(const Run *run) { return run->train_error; }
+static Measured run_test_error(const Run *run) { return run->test_error; }
 
-static Measured seeds_average(const Run *runs, int seeds, double (*figure)(const Run *run)) {
-    Measured average = {0, 0};
+// Two or three seeds may agree by chance far better than each of them is known, so that the mean is
+// never said to be surer than its runs are.
+static Measured seeds_average(const Run *runs, int seeds, Measured (*figure)(const Run *run)) {
+    double mean = 0, spread = 0, own = 0; // squares of the latter two
     for (int s = 0; s < seeds; s++) {
-        average.value += figure(&runs[s]) / seeds;
+        mean += figure(&runs[s]).value / seeds;
     }
     for (int s = 0; s < seeds; s++) {
-        const double away = figure(&runs[s]) - average.value;
-        average.error += away * away / (seeds - 1);
+        const Measured one = figure(&runs[s]);
+        spread += (one.value - mean) * (one.value - mean) / (seeds - 1);
+        own += one.error * one.error / seeds;
     }
-    average.error = sqrt(average.error / seeds);
-    return average;
+    return (Measured){mean, sqrt(fmax(spread, own) / seeds)};
 }
 
 Outcome outcome_average(const Net *net, const Run *runs, int seeds) {

@@ -31,9 +31,10 @@ typedef struct RunSettings {
     uint64_t seed;
 } RunSettings;
 
-// A figure and its standard error. Over several seeds that is s / sqrt(n). Of one seed it is, of a
-// test error p among n samples, sqrt(p (1 - p) / n), and of a training error s / sqrt(n) over the
-// windows that it averages. The latter two leave out how differently another seed would fare.
+// A figure and its standard error. Of one seed that is, of a test error p among n samples,
+// sqrt(p (1 - p) / n), and of a training error s / sqrt(n) over the windows that it averages; both
+// leave out how differently another seed would fare. Over n seeds it is s / sqrt(n), with s the
+// seeds' deviation or their own errors, whichever is larger.
 typedef struct Measured {
     double value, error;
 } Measured;
