@@ -266,11 +266,13 @@ static void backward(const Call *call, const Kernels *kernels) {
         .scale = run.scale,
         .shift = call->param[1],
         .masked = residual_gradient,
+        // What was read a moment ago is in the caches.
+        .stream_masked = run.stream && residual_gradient != call->output_gradient,
         .input_factor = run.input_factor,
         .constant = run.constant,
         .input_gradient = call->input_gradient[0],
         .accumulate = call->accumulate[0],
-        .stream = run.stream,
+        .stream_input_gradient = run.stream,
     };
     if (residual_gradient == call->output_gradient && !node->relu) {
         run.gradient.masked = NULL; // it is there already

@@ -25,10 +25,10 @@ typedef struct NormGradient {
         *output; // tells where g passes; NULL: (x - mean) * scale + shift tells, computed again
     const float *mean, *scale, *shift;
     float *masked;                        // gradient_sums: g is stored here; NULL: nowhere
+    bool stream_masked;                   // past the caches
     const float *input_factor, *constant; // gradient
     float *input_gradient;                // gradient: dx
-    bool accumulate;
-    bool stream; // write past the caches where nothing is read first
+    bool accumulate, stream_input_gradient;
 } NormGradient;
 
 typedef struct NormKernels {

@@ -219,7 +219,6 @@ MAP_INLINE Vec masked_gradient(const NormGradient *pass, Mask mask, Vec x,
 MAP_INLINE void gradient_sums_lanes(const NormGradient *pass, Mask mask, bool store, ptrdiff_t row,
                                     int rows, int channels, const Sums *sums, int c, int lanes) {
     ChannelVectors vectors = channel_vectors(pass, mask, c, lanes);
-    const bool stream = pass->stream && pass->masked != pass->output_gradient;
     Vec sum[SETS] = {0}, product[SETS] = {0};
     UNROLL for (int s = 0; s < SETS; s++) {
         if (s < rows) {
@@ -233,7 +232,7 @@ MAP_INLINE void gradient_sums_lanes(const NormGradient *pass, Mask mask, bool st
             Vec x = load_lanes(pass->x + at, lanes);
             Vec g = masked_gradient(pass, mask, x, &vectors, at, lanes);
             if (store) {
-                write_lanes(pass->masked + at, g, stream, lanes);
+                write_lanes(pass->masked + at, g, pass->stream_masked, lanes);
             }
             sum[r % SETS] += g;
             product[r % SETS] += g * (x - vectors.mean);
@@ -310,9 +309,10 @@ MAP_INLINE void gradient_lanes(const NormGradient *pass, Mask mask, ptrdiff_t ro
             dx += masked_gradient(pass, mask, x, &vectors, at, lanes) * scale;
             dx += (x - vectors.mean) * input_factor;
             if (pass->accumulate) {
-                dx += load_lanes(pass->input_gradient + at, lanes);
+                put_lanes(pass->input_gradient + at, dx, true, lanes);
+            } else {
+                write_lanes(pass->input_gradient + at, dx, pass->stream_input_gradient, lanes);
             }
-            write_lanes(pass->input_gradient + at, dx, pass->stream && !pass->accumulate, lanes);
         }
     }
 }
