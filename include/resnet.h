@@ -372,7 +372,7 @@ typedef struct resnet_train_options {
     const char *model; // architecture's name
     const char *data;  // SPEC
     const char *out;   // folder: metrics.jsonl, events.*, checkpoint.safetensors, model.safetensors
-    const char *recipe; // "paper" (§4.2) or "short"; sets what is left at its default below
+    const char *recipe; // "paper" (§4.2), "short" or "best"; sets what is left at its default below
     const char *shortcut, *stride_in; // as in resnet_model_options
     const char *init;                 // weights to begin with; NULL: He initialisation
     int resume;                       // 1: go on from out/checkpoint.safetensors when it is there
@@ -384,8 +384,9 @@ typedef struct resnet_train_options {
     // backward pass. Less memory, the same bits, more time; may change when a training goes on
     int recompute;
     double epochs; // < 0: the recipe's. Either epochs or iterations; the schedule is scaled along
-    int64_t iterations;                             // 0: by epochs
-    double lr;                                      // < 0: the recipe's
+    int64_t iterations; // 0: by epochs
+    double lr;          // < 0: the recipe's
+    double shift_rate;  // how many times lr the shifts of norms learn at; < 0: the recipe's
     double momentum, weight_decay, label_smoothing; // < 0: the recipe's
     int nesterov;                                   // -1: the recipe's
     int decay_norm_bias;  // weight decay also for norm parameters and biases; -1: the recipe's
@@ -394,6 +395,7 @@ typedef struct resnet_train_options {
     // "standard" (pad 4, crop, flip at random), "alternating" (flip in every second epoch), "crop",
     // "none"; NULL: the recipe's
     const char *augment;
+    const char *border;      // of crops: "zero", "mirror"; NULL: the recipe's
     const char *normalize;   // "channel", "pixel" (per-pixel mean); NULL: the recipe's
     const float *mean, *std; // 3 each: instead of the data's own channel statistics; NULL: none
     int bn_recompute;  // 1: average batch statistics plainly over the training data at the end

@@ -36,7 +36,7 @@ static const Option options[] = {
      "default: the CPUs that are free to use; any number gives the same bits"},
 
     {OPTION_HEADING, "Instead of what the scale says", NULL, 0, NULL},
-    {OPTION_CHOICE, "recipe", "paper|short", PLACE(recipe),
+    {OPTION_CHOICE, "recipe", "paper|short|best", PLACE(recipe),
      "as in `resnet train` (class: short, else paper)"},
     {OPTION_WHOLE, "iterations", "N", PLACE(iterations),
      "of each training; the schedule is scaled along"},

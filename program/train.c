@@ -36,8 +36,9 @@ static const Option options[] = {
      "of initialisation, order and augmentation (default 1)"},
 
     {OPTION_HEADING, "How to train (what is left out comes from the recipe)", NULL, 0, NULL},
-    {OPTION_CHOICE, "recipe", "paper|short", PLACE(recipe),
-     "paper: section 4.2, 64,000 iterations; short (default): a modern one of 20 epochs"},
+    {OPTION_CHOICE, "recipe", "paper|short|best", PLACE(recipe),
+     "paper: section 4.2, 64,000 iterations; short (default): a modern one of 20 epochs; best: "
+     "the least error in 50 epochs"},
     {OPTION_POSITIVE, "epochs", "X", PLACE(epochs), "the schedule is scaled along"},
     {OPTION_WHOLE, "iterations", "N", PLACE(iterations), "instead of --epochs"},
     {OPTION_COUNT, "batch", "N", PLACE(batch), "images a step"},
@@ -48,6 +49,8 @@ static const Option options[] = {
      "pass; less memory, the same bits, about a third more time (see `resnet summary "
      "--recompute`)"},
     {OPTION_NUMBER, "lr", "X", PLACE(lr), "learning rate at its highest"},
+    {OPTION_NUMBER, "shift-rate", "X", PLACE(shift_rate),
+     "how many times the learning rate the shifts of norms learn at"},
     {OPTION_CHOICE, "schedule", "step|cosine|one-cycle|constant", PLACE(schedule),
      "how the learning rate falls"},
     {OPTION_NUMBER, "warmup-epochs", "X", PLACE(warmup_epochs), "begin with a low rate"},
@@ -61,6 +64,8 @@ static const Option options[] = {
     {OPTION_CHOICE, "augment", "standard|alternating|crop|none", PLACE(augment),
      "standard: pad by 4, crop at random, flip at random; alternating: flip each image in every "
      "second epoch"},
+    {OPTION_CHOICE, "border", "zero|mirror", PLACE(border),
+     "what crops show beyond the image: zeros, or the image mirrored"},
     {OPTION_CHOICE, "normalize", "channel|pixel", PLACE(normalize),
      "mean and deviation of each channel, or the paper's mean of each pixel"},
     {OPTION_CHANNELS, "mean", "R,G,B", offsetof(Arguments, mean),

@@ -67,7 +67,8 @@ static Status trainer_fill(resnet_trainer *trainer, const resnet_model *model,
     const OptimizerOptions update = {.form = MOMENTUM_PYTORCH,
                                      .momentum = options->momentum,
                                      .weight_decay = options->weight_decay,
-                                     .decay_norm_bias = true};
+                                     .decay_norm_bias = true,
+                                     .shift_rate = 1};
     return optimizer_create(trainer->graph, &update, &trainer->optimizer);
 }
 

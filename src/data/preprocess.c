@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An output pixel (y, x) shows the source pixel (y + dy, x + dx), mirrored in x when flipped, and
-// zero outside of the picture:
+// outside of the picture zero, or the picture mirrored at its border:
 //
 //        dx < 0            crop drawn as one number below (2 pad + 1)^2: dy and dx in -pad ... pad
 //     +---------+
@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -91,6 +92,16 @@ static void fill_any_row(const Tables *tables, Row row, int channels) {
     }
 }
 
+// The line that is seen in place of line i of `count`: i itself inside.
+static int mirrored(int i, int count) {
+    if (count == 1) {
+        return 0;
+    }
+    const int period = 2 * (count - 1);
+    i = abs(i) % period;
+    return i < count ? i : period - i;
+}
+
 static void zero(float *to, int pixels, int channels) {
     memset(to, 0, (size_t)pixels * (size_t)channels * sizeof *to);
 }
@@ -117,33 +128,37 @@ void preprocess_sample(const Preprocess *preprocess, const Augment *augment, uin
 
     Tables tables;
     make_tables(preprocess, &tables);
-    // Source columns first … last-1 are seen; before and after them is padding.
-    int first = dx > 0 ? dx : 0;
-    int last = width + (dx < 0 ? dx : 0);
-    int seen = last > first ? last - first : 0;
-    int before = dx < 0 ? (-dx < width ? -dx : width) : 0;
-    if (flip) {
-        before = width - before - seen;
-    }
+    // Columns `before` ... `after` - 1 of the crop, not yet flipped, show the picture.
+    const bool mirror = augment != NULL && augment->border == BORDER_MIRROR;
+    const int before = dx < 0 ? -dx : 0, after = dx > 0 ? width - dx : width;
+    const ptrdiff_t step = flip ? -channels : channels;
     for (int y = 0; y < height; y++) {
-        float *to = out + (ptrdiff_t)y * width * channels;
-        int from_y = y + dy;
-        if (from_y < 0 || from_y >= height || seen == 0) {
-            zero(to, width, channels);
+        float *row = out + (ptrdiff_t)y * width * channels;
+        const int from_y = mirror ? mirrored(y + dy, height) : y + dy;
+        if (from_y < 0 || from_y >= height) {
+            zero(row, width, channels);
             continue;
         }
-        zero(to, before, channels);
-        zero(to + (before + seen) * channels, width - before - seen, channels);
-        ptrdiff_t offset = ((ptrdiff_t)from_y * width + first) * channels;
-        const float *mean = preprocess->pixel_mean;
-        fill_any_row(&tables,
-                     (Row){
-                         .from = pixels + offset,
-                         .mean = mean == NULL ? NULL : mean + offset,
-                         .to = to + (flip ? before + seen - 1 : before) * channels,
-                         .count = seen,
-                         .step = flip ? -channels : channels,
-                     },
-                     channels);
+        float *to = flip ? row + (ptrdiff_t)(width - 1) * channels : row; // of column x
+        for (int x = 0, count; x < width; x += count, to += count * step) {
+            const bool inside = x >= before && x < after;
+            count = inside ? after - x : 1;
+            if (!inside && !mirror) {
+                zero(to, 1, channels);
+                continue;
+            }
+            const ptrdiff_t offset =
+                ((ptrdiff_t)from_y * width + mirrored(x + dx, width)) * channels;
+            const float *mean = preprocess->pixel_mean;
+            fill_any_row(&tables,
+                         (Row){
+                             .from = pixels + offset,
+                             .mean = mean == NULL ? NULL : mean + offset,
+                             .to = to,
+                             .count = count,
+                             .step = (int)step,
+                         },
+                         channels);
+        }
     }
 }

@@ -39,9 +39,16 @@ typedef enum Flip {
                      // them; drawn is which half begins (Jordan, arXiv 2404.00498, section 3.6)
 } Flip;
 
-// Pad by `pad` zero pixels (after normalisation zero: the mean), random crop back, then flip.
+// What the padding shows.
+typedef enum Border {
+    BORDER_ZERO,  // zero after normalisation: the mean (paper §4.2)
+    BORDER_MIRROR // the picture mirrored at its outermost pixels, which are seen once
+} Border;
+
+// Pad by `pad` pixels, random crop back, then flip.
 typedef struct Augment {
     int pad; // 4 (paper §4.2); 0: none
+    Border border;
     Flip flip;
 } Augment;
 

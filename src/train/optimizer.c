@@ -4,10 +4,11 @@
 #include <stdlib.h>
 
 // A part of the blocks that one task updates: at most CHUNK elements, a multiple of
-// PARAM_ALIGNMENT, with one weight decay.
+// PARAM_ALIGNMENT, with one weight decay and one rate.
 typedef struct Piece {
     size_t begin, end;
     float weight_decay;
+    float rate; // times the step's
 } Piece;
 
 enum { CHUNK = 16384 };
@@ -29,11 +30,11 @@ static size_t padded(size_t elements) {
     return (elements + PARAM_ALIGNMENT - 1) / PARAM_ALIGNMENT * PARAM_ALIGNMENT;
 }
 
-// Cuts the parameters into pieces, or only counts them when `pieces` is NULL. Neighbours that decay
-// alike share pieces; the padding between them stays zero, as its gradients are.
+// Cuts the parameters into pieces, or only counts them when `pieces` is NULL. Neighbours that are
+// updated alike share pieces; the padding between them stays zero, as its gradients are.
 static int pieces_cut(const Graph *graph, const OptimizerOptions *options, Piece *pieces) {
     int count = 0;
-    Piece piece = {0, 0, 0};
+    Piece piece = {0, 0, 0, 0};
     for (int32_t p = 0; p < graph->param_count; p++) {
         const Param *param = &graph->params[p];
         if (param_is_running(param->role)) {
@@ -41,12 +42,13 @@ static int pieces_cut(const Graph *graph, const OptimizerOptions *options, Piece
         }
         bool decays = options->decay_norm_bias || param->role == PARAM_WEIGHT;
         float weight_decay = decays ? (float)options->weight_decay : 0;
+        float rate = param->role == PARAM_NORM_SHIFT ? (float)options->shift_rate : 1;
         size_t begin = param->offset, end = param->offset + padded(param->elements);
         while (begin < end) {
             bool joins = count > 0 && begin == piece.end && weight_decay == piece.weight_decay &&
-                         piece.end - piece.begin < CHUNK;
+                         rate == piece.rate && piece.end - piece.begin < CHUNK;
             if (!joins) {
-                piece = (Piece){begin, begin, weight_decay};
+                piece = (Piece){begin, begin, weight_decay, rate};
                 count++;
             }
             size_t room = CHUNK - (piece.end - piece.begin);
@@ -108,7 +110,7 @@ static void piece_update(void *context, int task, int worker) {
     float *values = optimizer->parameters->values;
     float *velocity = optimizer->parameters->momentum;
     const float *gradients = optimizer->parameters->gradients;
-    float lr = optimizer->lr, momentum = (float)optimizer->options.momentum;
+    float lr = optimizer->lr * piece->rate, momentum = (float)optimizer->options.momentum;
     for (size_t i = piece->begin; i < piece->end; i += PARAM_ALIGNMENT) {
         switch (optimizer->options.form) {
         case MOMENTUM_PAPER:

@@ -2,6 +2,7 @@
 // Stochastic gradient descent with momentum: one pass over the flat blocks of parameters.
 //
 //     g = gradient + weight_decay * w          (where the parameter decays)
+//     lr = rate of the step, times shift_rate for the shifts of norms
 //     PAPER      v = m*v + lr*g    w = w - v               (Caffe, with which the paper was made)
 //     PYTORCH    v = m*v + g       w = w - lr*v
 //     NESTEROV   v = m*v + g       w = w - lr*(g + m*v)    (PyTorch's form)
@@ -23,6 +24,9 @@ typedef struct OptimizerOptions {
     MomentumForm form;
     double momentum, weight_decay; // used as float
     bool decay_norm_bias; // decay scales, shifts and biases too (the paper); else weights only
+    // How many times the rate the shifts of norms learn at. They are few and say how much of a
+    // layer is lit; in a short training they lag behind (Jordan, arXiv 2404.00498, section 3.4).
+    double shift_rate; // used as float
 } OptimizerOptions;
 
 typedef struct Optimizer Optimizer;

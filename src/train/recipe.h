@@ -23,6 +23,7 @@ typedef struct Recipe {
     double label_smoothing;
     bool augment_crop;
     Flip flip;
+    Border border;
     bool pixel_mean;
 } Recipe;
 
@@ -39,7 +40,7 @@ typedef struct RecipeField {
     char text[160];
 } RecipeField;
 
-enum { RECIPE_FIELDS = 25 };
+enum { RECIPE_FIELDS = 27 };
 
 // All of them, in a fixed order: two trainings with the same fields give the same bits.
 void recipe_fields(const TrainOptions *options, const TrainData *data, const Recipe *recipe,

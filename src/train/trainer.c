@@ -37,6 +37,7 @@ void train_options_default(TrainOptions *options) {
         .momentum = -1,
         .weight_decay = -1,
         .label_smoothing = -1,
+        .shift_rate = -1,
         .nesterov = -1,
         .decay_norm_bias = -1,
         .warmup_epochs = -1,

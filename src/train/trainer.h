@@ -29,12 +29,13 @@ typedef struct TrainOptions {
     double epochs;
     int64_t iterations;
     double lr;
-    double momentum, weight_decay, label_smoothing;
+    double shift_rate, momentum, weight_decay, label_smoothing;
     int nesterov;
     int decay_norm_bias;
     const char *schedule;
     double warmup_epochs;
     const char *augment;
+    const char *border;
     const char *normalize;
     const float *mean, *std;
     int bn_recompute;

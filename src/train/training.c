@@ -112,7 +112,9 @@ static Status make_loaders(Training *training) {
     const TrainData *data = &training->data;
     LoaderOptions options = {.batch = recipe->batch,
                              .shuffle = true,
-                             .augment = {.pad = recipe->augment_crop ? 4 : 0, .flip = recipe->flip},
+                             .augment = {.pad = recipe->augment_crop ? 4 : 0,
+                                         .border = recipe->border,
+                                         .flip = recipe->flip},
                              .seed = training->options->seed,
                              .workers = 1,
                              .ahead = LOADER_AHEAD};

@@ -27,7 +27,7 @@ check "--batch wants a whole number above zero, not '99999999999'" train --batch
 check "--batch wants a whole number above zero, not ''" train --batch ''
 check "--iterations wants a whole number above zero, not ' 7'" train --iterations ' 7'
 check "--seed wants a whole number from zero up, not '-1'" train --seed -1
-check "--recipe wants one of paper|short, not 'long'" train --recipe long
+check "--recipe wants one of paper|short|best, not 'long'" train --recipe long
 check "--shortcut wants one of A|B|C, not 'D'" summary resnet20 --shortcut D
 check "--shortcut wants one of A|B|C, not 'A|B'" summary resnet20 --shortcut 'A|B'
 check "--decay-norm-bias wants yes or no, not 'maybe'" train --decay-norm-bias maybe

@@ -33,7 +33,16 @@ static Preprocess make(int channels, bool per_pixel) {
     return preprocess;
 }
 
+// What lies beyond the picture: zeros, or the picture mirrored.
+static Border border;
+
+static int mirrored(int i, int count) { return i < 0 ? -i : i < count ? i : 2 * count - 2 - i; }
+
 static float normalised(const Preprocess *preprocess, int y, int x, int c) {
+    if (border == BORDER_MIRROR) {
+        y = mirrored(y, HEIGHT);
+        x = mirrored(x, WIDTH);
+    }
     if (y < 0 || y >= HEIGHT || x < 0 || x >= WIDTH) {
         return 0;
     }
@@ -92,14 +101,48 @@ static void augmented_samples(void **state) {
     for (int channels = 1; channels <= 3; channels += 2) {
         for (int per_pixel = 0; per_pixel < 2; per_pixel++) {
             Preprocess preprocess = make(channels, per_pixel == 1);
-            Augment augment = {.pad = PAD, .flip = FLIP_RANDOM};
-            for (uint64_t sample = 0; sample < 20; sample++) {
+            for (uint64_t sample = 0; sample < 40; sample++) {
+                border = sample % 2 == 0 ? BORDER_ZERO : BORDER_MIRROR;
+                Augment augment = {.pad = PAD, .border = border, .flip = FLIP_RANDOM};
                 memset(out, 0x55, sizeof out); // padding is written, too
                 preprocess_sample(&preprocess, &augment, 7, 1, sample, pixels, out);
                 int dy, dx;
                 bool flip;
                 find(&preprocess, PAD, &dy, &dx, &flip);
             }
+            border = BORDER_ZERO;
+        }
+    }
+}
+
+// Padding that is wider than the picture is mirrored again and again, and one line is all there is.
+static void tiny_pictures(void **state) {
+    (void)state;
+    static const int sides[][2] = {{1, 1}, {1, 3}, {2, 1}, {2, 3}};
+    for (int i = 0; i < 4; i++) {
+        const int height = sides[i][0], width = sides[i][1];
+        Preprocess preprocess = {
+            .channels = 1, .height = height, .width = width, .deviation = {1, 1, 1}};
+        for (int p = 0; p < height * width; p++) {
+            pixels[p] = (uint8_t)(1 + p);
+        }
+        bool seen[6] = {false};
+        for (uint64_t sample = 0; sample < 200; sample++) {
+            Augment augment = {.pad = 9, .border = BORDER_MIRROR, .flip = FLIP_RANDOM};
+            out[height * width] = 77;
+            preprocess_sample(&preprocess, &augment, 7, 1, sample, pixels, out);
+            assert_true(out[height * width] == 77);
+            for (int p = 0; p < height * width; p++) {
+                const int value = (int)(out[p] * 255 + 0.5F);
+                assert_in_range(value, 1, height * width);
+                seen[value - 1] = true;
+                // Neighbours are neighbours in the picture, too.
+                const int next = p % width + 1 < width ? (int)(out[p + 1] * 255 + 0.5F) : value;
+                assert_in_range(abs(next - value), width > 1 && next != value, 1);
+            }
+        }
+        for (int p = 0; p < height * width; p++) {
+            assert_true(seen[p]);
         }
     }
 }
@@ -222,10 +265,10 @@ static void wide_padding(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_samples),       cmocka_unit_test(augmented_samples),
-        cmocka_unit_test(draws_are_even),      cmocka_unit_test(flips_alternate),
-        cmocka_unit_test(draws_are_functions), cmocka_unit_test(golden),
-        cmocka_unit_test(wide_padding),
+        cmocka_unit_test(plain_samples),   cmocka_unit_test(augmented_samples),
+        cmocka_unit_test(tiny_pictures),   cmocka_unit_test(draws_are_even),
+        cmocka_unit_test(flips_alternate), cmocka_unit_test(draws_are_functions),
+        cmocka_unit_test(golden),          cmocka_unit_test(wide_padding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -304,7 +304,8 @@ static void check_steps(const Golden *golden) {
     const OptimizerOptions options = {.form = MOMENTUM_PYTORCH,
                                       .momentum = (double)MOMENTUM,
                                       .weight_decay = (double)DECAY,
-                                      .decay_norm_bias = true};
+                                      .decay_norm_bias = true,
+                                      .shift_rate = 1};
     Optimizer *optimizer = NULL;
     require(optimizer_create(golden->graph, &options, &optimizer));
     for (size_t step = 0; step < (size_t)golden->steps; step++) {

@@ -33,8 +33,11 @@ static void check_form(MomentumForm form, bool decay_norm_bias, Expected first, 
     Graph *graph = tiny_graph();
     Parameters *parameters = NULL;
     Optimizer *optimizer = NULL;
-    OptimizerOptions options = {
-        .form = form, .momentum = 0.5, .weight_decay = 0.125, .decay_norm_bias = decay_norm_bias};
+    OptimizerOptions options = {.form = form,
+                                .momentum = 0.5,
+                                .weight_decay = 0.125,
+                                .decay_norm_bias = decay_norm_bias,
+                                .shift_rate = 4};
     assert_int_equal(parameters_create(graph, sizeof(float), true, &parameters), STATUS_OK);
     assert_int_equal(optimizer_create(graph, &options, &optimizer), STATUS_OK);
     size_t bias = graph->params[graph_find_param(graph, "fc.bias")].offset;
@@ -82,8 +85,41 @@ static void test_nesterov(void **state) {
                (Expected){{0.105712890625f, -3.39111328125f}, 2.375f, 1.634765625f});
 }
 
+// The shift of a norm learns at its own rate, its scale and a bias at the common one.
+static void test_shift_rate(void **state) {
+    (void)state;
+    Graph *graph = graph_create();
+    NodeId x = graph_input(graph, (Shape){2, 1, 1});
+    x = graph_linear(graph, graph_norm(graph, x, "bn"), 1, "fc");
+    graph_set_output(graph, x);
+    assert_int_equal(graph_status(graph), STATUS_OK);
+    for (int form = MOMENTUM_PAPER; form <= MOMENTUM_NESTEROV; form++) {
+        Parameters *parameters = NULL;
+        Optimizer *optimizer = NULL;
+        OptimizerOptions options = {.form = (MomentumForm)form, .shift_rate = 8};
+        assert_int_equal(parameters_create(graph, sizeof(float), true, &parameters), STATUS_OK);
+        assert_int_equal(optimizer_create(graph, &options, &optimizer), STATUS_OK);
+        float *values = parameters->values, *gradients = parameters->gradients;
+        static const char *const names[] = {"bn.bias", "bn.weight", "fc.bias", "fc.weight"};
+        for (int i = 0; i < 4; i++) {
+            size_t offset = graph->params[graph_find_param(graph, names[i])].offset;
+            values[offset] = 1;
+            gradients[offset] = 2;
+        }
+        optimizer_step(optimizer, parameters, 0.0625, NULL);
+        for (int i = 0; i < 4; i++) {
+            size_t offset = graph->params[graph_find_param(graph, names[i])].offset;
+            assert_true(values[offset] == (i == 0 ? 0 : 0.875F));
+        }
+        optimizer_destroy(optimizer);
+        parameters_destroy(parameters);
+    }
+    graph_destroy(graph);
+}
+
 static void run_steps(const Graph *graph, Threads *threads, Parameters *parameters) {
-    OptimizerOptions options = {.form = MOMENTUM_NESTEROV, .momentum = 0.9, .weight_decay = 5e-4};
+    OptimizerOptions options = {
+        .form = MOMENTUM_NESTEROV, .momentum = 0.9, .weight_decay = 5e-4, .shift_rate = 16};
     Optimizer *optimizer = NULL;
     assert_int_equal(optimizer_create(graph, &options, &optimizer), STATUS_OK);
     parameters_init(parameters, graph, 7);
@@ -122,9 +158,8 @@ static void test_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paper),
-        cmocka_unit_test(test_pytorch),
-        cmocka_unit_test(test_nesterov),
+        cmocka_unit_test(test_paper),    cmocka_unit_test(test_pytorch),
+        cmocka_unit_test(test_nesterov), cmocka_unit_test(test_shift_rate),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,29 @@ static void test_short(void **state) {
     assert_int_equal(settle(&options).schedule.iterations, 1);
 }
 
+static void test_best(void **state) {
+    (void)state;
+    TrainOptions options = base("short");
+    assert_true(settle(&options).optimizer.shift_rate == 1);
+    assert_int_equal(settle(&options).border, BORDER_ZERO);
+    options.border = "mirror";
+    options.shift_rate = 0;
+    assert_true(settle(&options).optimizer.shift_rate == 0);
+    assert_int_equal(settle(&options).border, BORDER_MIRROR);
+    options = base("best");
+    Recipe recipe = settle(&options);
+    assert_int_equal(recipe.schedule.iterations, 50 * 391);
+    assert_true(recipe.optimizer.shift_rate == 16);
+    assert_int_equal(recipe.border, BORDER_MIRROR);
+    options.border = "zero";
+    assert_int_equal(settle(&options).border, BORDER_ZERO);
+    options.border = "black";
+    assert_int_equal(recipe_begin(&options, &recipe), STATUS_USAGE);
+    options.border = NULL;
+    options.shift_rate = 1e7;
+    assert_int_equal(recipe_begin(&options, &recipe), STATUS_USAGE);
+}
+
 static void test_augment(void **state) {
     (void)state;
     TrainOptions options = base("short");
@@ -118,6 +141,8 @@ static void test_fields(void **state) {
     assert_string_equal(field(&options, "weight-decay"), "0.0001");
     assert_string_equal(field(&options, "momentum-form"), "paper");
     assert_string_equal(field(&options, "seed"), "1");
+    assert_string_equal(field(&options, "shift-rate"), "1");
+    assert_string_equal(field(&options, "border"), "zero");
     assert_string_equal(field(&options, "data"),
                         "cifar10 with 50000 and 10000 samples, checksum 0000000000000001");
     // What differs between equal runs is not there.
@@ -129,10 +154,8 @@ static void test_fields(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paper),
-        cmocka_unit_test(test_short),
-        cmocka_unit_test(test_augment),
-        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_paper),   cmocka_unit_test(test_short),  cmocka_unit_test(test_best),
+        cmocka_unit_test(test_augment), cmocka_unit_test(test_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,7 +41,7 @@ static void test_options(void **state) {
     expect(&bad, STATUS_FAILED, "nowhere");
     bad = good;
     bad.recipe = "long";
-    expect(&bad, STATUS_USAGE, "recipe 'long' is neither paper nor short");
+    expect(&bad, STATUS_USAGE, "recipe 'long' is none of paper, short, best");
     bad = good;
     bad.schedule = "linear";
     expect(&bad, STATUS_USAGE, "schedule 'linear'");
