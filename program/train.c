@@ -66,6 +66,8 @@ static const Option options[] = {
      "second epoch"},
     {OPTION_CHOICE, "border", "zero|mirror", PLACE(border),
      "what crops show beyond the image: zeros, or the image mirrored"},
+    {OPTION_NUMBER, "small-share", "X", PLACE(small_share),
+     "begin with X of all epochs on cuts of three quarters of the sides: faster steps"},
     {OPTION_CHOICE, "normalize", "channel|pixel", PLACE(normalize),
      "mean and deviation of each channel, or the paper's mean of each pixel"},
     {OPTION_CHANNELS, "mean", "R,G,B", offsetof(Arguments, mean),

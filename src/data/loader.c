@@ -40,6 +40,7 @@ struct Loader {
     LoaderOptions options;
     int batches;          // in an epoch
     int batch_samples;    // in a full batch
+    size_t picture_bytes; // of data in memory
     size_t sample_values; // all views
     int unit;             // samples that a worker takes at once
 
@@ -115,7 +116,7 @@ static void fill(const Loader *loader, Slot *slot, int begin, int count) {
             fill_photograph(loader, slot, i, pixels);
         } else {
             preprocess_sample(loader->preprocess, &loader->options.augment, loader->options.seed,
-                              slot->epoch, sample, dataset->pixels + sample * loader->sample_values,
+                              slot->epoch, sample, dataset->pixels + sample * loader->picture_bytes,
                               pixels);
         }
     }
@@ -167,7 +168,8 @@ static Status check_photographs(const Preprocess *preprocess, const LoaderOption
                            "photographs have 1 or 3 channels, but %d are expected of them",
                            preprocess->channels);
     }
-    if (options->augment.pad > 0 || options->augment.flip != FLIP_NONE) {
+    if (options->augment.pad > 0 || options->augment.flip != FLIP_NONE ||
+        options->augment.height > 0 || options->augment.width > 0) {
         return status_fail(STATUS_USAGE, "photographs are read as they are, without augmentation");
     }
     return STATUS_OK;
@@ -189,6 +191,12 @@ static Status check(const Dataset *dataset, const Preprocess *preprocess,
     if (options->augment.pad < 0 || options->augment.pad > 1024) {
         return status_fail(STATUS_USAGE, "augmentation pads by %d pixels, expected 0 to 1024",
                            options->augment.pad);
+    }
+    if (options->augment.height < 0 || options->augment.height > preprocess->height ||
+        options->augment.width < 0 || options->augment.width > preprocess->width) {
+        return status_fail(STATUS_USAGE, "cuts of %dx%d asked for from images of %dx%d",
+                           options->augment.height, options->augment.width, preprocess->height,
+                           preprocess->width);
     }
     if (dataset->paths != NULL) {
         TRY(check_photographs(preprocess, options));
@@ -276,8 +284,11 @@ Status loader_create(const Dataset *dataset, const Preprocess *preprocess,
     if (!options->drop_last && dataset->count % batch != 0) {
         loader->batches++;
     }
-    loader->sample_values =
-        (size_t)preprocess->height * (size_t)preprocess->width * (size_t)preprocess->channels;
+    const int height = options->augment.height > 0 ? options->augment.height : preprocess->height;
+    const int width = options->augment.width > 0 ? options->augment.width : preprocess->width;
+    const size_t channels = (size_t)preprocess->channels;
+    loader->picture_bytes = (size_t)preprocess->height * (size_t)preprocess->width * channels;
+    loader->sample_values = (size_t)height * (size_t)width * channels;
     loader->unit = loader->batch_samples;
     if (dataset->paths != NULL) {
         loader->sample_values *= (size_t)views_count(options->views);

@@ -2,8 +2,8 @@
 // An output pixel (y, x) shows the source pixel (y + dy, x + dx), mirrored in x when flipped, and
 // outside of the picture zero, or the picture mirrored at its border:
 //
-//        dx < 0            crop drawn as one number below (2 pad + 1)^2: dy and dx in -pad ... pad
-//     +---------+
+//        dx < 0            dy and dx from -pad on, as far as the crop stays in the padded picture,
+//     +---------+          drawn as one number below the count of places
 //     |0 +------|--+       a 256-entry table of each channel does the normalisation, which has the
 //     |0 |      |  |       bits of (byte / 255 - mean) / deviation in float, as PyTorch computes it
 //     +---------+  |
@@ -111,14 +111,18 @@ void preprocess_sample(const Preprocess *preprocess, const Augment *augment, uin
     const int channels = preprocess->channels;
     const int height = preprocess->height, width = preprocess->width;
     assert(channels >= 1 && channels <= 3);
+    const int pad = augment != NULL ? augment->pad : 0;
+    const int rows = augment != NULL && augment->height > 0 ? augment->height : height;
+    const int columns = augment != NULL && augment->width > 0 ? augment->width : width;
+    assert(pad < 0x3fff && rows <= height && columns <= width);
     int dy = 0, dx = 0;
     bool flip = false;
-    if (augment != NULL && augment->pad > 0) {
-        assert(augment->pad < 0x7fff);
-        uint32_t places = 2 * (uint32_t)augment->pad + 1;
-        uint32_t draw = random_below(places * places, seed, RANDOM_CROP, epoch, sample);
-        dy = (int)(draw / places) - augment->pad;
-        dx = (int)(draw % places) - augment->pad;
+    const uint32_t places_y = (uint32_t)(height - rows + 2 * pad + 1);
+    const uint32_t places_x = (uint32_t)(width - columns + 2 * pad + 1);
+    if (places_y * places_x > 1) {
+        uint32_t draw = random_below(places_y * places_x, seed, RANDOM_CROP, epoch, sample);
+        dy = (int)(draw / places_x) - pad;
+        dx = (int)(draw % places_x) - pad;
     }
     if (augment != NULL && augment->flip == FLIP_RANDOM) {
         flip = random_bits(seed, RANDOM_FLIP, epoch, sample) >> 63 != 0;
@@ -130,17 +134,17 @@ void preprocess_sample(const Preprocess *preprocess, const Augment *augment, uin
     make_tables(preprocess, &tables);
     // Columns `before` ... `after` - 1 of the crop, not yet flipped, show the picture.
     const bool mirror = augment != NULL && augment->border == BORDER_MIRROR;
-    const int before = dx < 0 ? -dx : 0, after = dx > 0 ? width - dx : width;
+    const int before = dx < 0 ? -dx : 0, after = width - dx < columns ? width - dx : columns;
     const ptrdiff_t step = flip ? -channels : channels;
-    for (int y = 0; y < height; y++) {
-        float *row = out + (ptrdiff_t)y * width * channels;
+    for (int y = 0; y < rows; y++) {
+        float *row = out + (ptrdiff_t)y * columns * channels;
         const int from_y = mirror ? mirrored(y + dy, height) : y + dy;
         if (from_y < 0 || from_y >= height) {
-            zero(row, width, channels);
+            zero(row, columns, channels);
             continue;
         }
-        float *to = flip ? row + (ptrdiff_t)(width - 1) * channels : row; // of column x
-        for (int x = 0, count; x < width; x += count, to += count * step) {
+        float *to = flip ? row + (ptrdiff_t)(columns - 1) * channels : row; // of column x
+        for (int x = 0, count; x < columns; x += count, to += count * step) {
             const bool inside = x >= before && x < after;
             count = inside ? after - x : 1;
             if (!inside && !mirror) {

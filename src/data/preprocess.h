@@ -45,14 +45,16 @@ typedef enum Border {
     BORDER_MIRROR // the picture mirrored at its outermost pixels, which are seen once
 } Border;
 
-// Pad by `pad` pixels, random crop back, then flip.
+// Pad by `pad` pixels, cut out at random, then flip.
 typedef struct Augment {
     int pad; // 4 (paper §4.2); 0: none
     Border border;
     Flip flip;
+    int height, width; // of what is cut out, at most the picture's own; 0: these
 } Augment;
 
-// Writes one sample [height][width][channels] from RGB or grey pixels. `augment` NULL: as it is.
+// Writes one sample [height][width][channels] from RGB or grey pixels. `augment` NULL: as it is;
+// else its height and width.
 // Draws are functions of (seed, epoch, sample) alone.
 void preprocess_sample(const Preprocess *preprocess, const Augment *augment, uint64_t seed,
                        uint64_t epoch, uint64_t sample, const uint8_t *pixels, float *out);

@@ -24,6 +24,8 @@ typedef struct Recipe {
     bool augment_crop;
     Flip flip;
     Border border;
+    int64_t cut_iterations; // the first ones, which see cuts of the images: whole epochs
+    Shape cut;
     bool pixel_mean;
 } Recipe;
 
@@ -31,6 +33,7 @@ typedef struct Recipe {
 // STATUS_USAGE with the option's name and value.
 Status recipe_begin(const TrainOptions *options, Recipe *out);
 // The rest, which depends on the data: iterations and with them the schedule; augmentation.
+// STATUS_USAGE where cuts are asked for that the net cannot take.
 Status recipe_settle(const TrainOptions *options, const TrainData *data, Recipe *recipe);
 
 // One thing that shapes the result, as text: {"lr", "0.1"}. Names are those of the program's
@@ -40,7 +43,7 @@ typedef struct RecipeField {
     char text[160];
 } RecipeField;
 
-enum { RECIPE_FIELDS = 27 };
+enum { RECIPE_FIELDS = 28 };
 
 // All of them, in a fixed order: two trainings with the same fields give the same bits.
 void recipe_fields(const TrainOptions *options, const TrainData *data, const Recipe *recipe,

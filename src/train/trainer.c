@@ -24,9 +24,10 @@ typedef struct Run {
     int64_t test_interval; // iterations
     double begun;          // clock at which the training would have begun without interruptions
     double saved;          // clock at the last checkpoint
-    // Of this call, for the speed and the time that is left.
+    // Of this call, since images have this size, for the speed and the time that is left.
     int64_t steps, step_images;
     double step_seconds, test_seconds; // of all steps, of the last evaluation
+    int64_t steps_before;              // of this call, with images of another size
 } Run;
 
 void train_options_default(TrainOptions *options) {
@@ -38,6 +39,7 @@ void train_options_default(TrainOptions *options) {
         .weight_decay = -1,
         .label_smoothing = -1,
         .shift_rate = -1,
+        .small_share = -1,
         .nesterov = -1,
         .decay_norm_bias = -1,
         .warmup_epochs = -1,
@@ -50,6 +52,22 @@ void train_options_default(TrainOptions *options) {
 
 static double run_epoch(const Run *run) {
     return (double)run->training.state.iteration / (double)run->training.recipe.steps_per_epoch;
+}
+
+// In steps like the last one: whole images take as much more time than cuts as they have more
+// pixels.
+static double steps_left(const Run *run) {
+    const Training *training = &run->training;
+    const Recipe *recipe = &training->recipe;
+    const int64_t iteration = training->state.iteration;
+    if (!training->cuts) {
+        return (double)(recipe->schedule.iterations - iteration);
+    }
+    const Preprocess *whole = &training->data.preprocess;
+    const double longer =
+        (double)whole->height * whole->width / ((double)recipe->cut.height * recipe->cut.width);
+    return (double)(recipe->cut_iterations - iteration) +
+           (double)(recipe->schedule.iterations - recipe->cut_iterations) * longer;
 }
 
 static void tell(Run *run, TrainEvent event, const char *note) {
@@ -71,7 +89,7 @@ static void tell(Run *run, TrainEvent event, const char *note) {
     if (run->steps > 0 && run->step_seconds > 0) {
         int64_t tests = (left + run->test_interval - 1) / run->test_interval;
         progress->images_per_second = (double)run->step_images / run->step_seconds;
-        progress->eta_seconds = (double)left * run->step_seconds / (double)run->steps +
+        progress->eta_seconds = steps_left(run) * run->step_seconds / (double)run->steps +
                                 (double)tests * run->test_seconds;
     }
     if (run->callback != NULL) {
@@ -129,7 +147,7 @@ static bool save_is_due(const Run *run) {
 static bool stop_is_asked(const Run *run) {
     const TrainOptions *options = run->options;
     return (options->stop != NULL && *options->stop != 0) ||
-           (options->stop_after > 0 && run->steps >= options->stop_after);
+           (options->stop_after > 0 && run->steps_before + run->steps >= options->stop_after);
 }
 
 static Status stopped(const Run *run) {
@@ -154,6 +172,17 @@ static Status step(Run *run) {
     run->step_images += training->state.sums.samples - samples;
     run->steps++;
     tell(run, TRAIN_STEP, NULL);
+    return STATUS_OK;
+}
+
+// From cuts to whole images.
+static Status grow(Run *run) {
+    TRY(training_fit(&run->training));
+    training_seek(&run->training);
+    run->steps_before += run->steps;
+    run->steps = run->step_images = 0;
+    run->step_seconds = 0;
+    tell(run, TRAIN_NOTE, "whole images from here on");
     return STATUS_OK;
 }
 
@@ -182,7 +211,7 @@ static Status between(Run *run) {
 // What comes behind the last step.
 static Status finish(Run *run) {
     Training *training = &run->training;
-    if (run->steps > 0) {
+    if (run->steps_before + run->steps > 0) {
         TRY(write_gradients(run));
     }
     if (run->options->bn_recompute) {
@@ -216,6 +245,9 @@ static Status run_steps(Run *run) {
         tell(run, TRAIN_NOTE, note);
     }
     while (training->state.iteration < training->recipe.schedule.iterations) {
+        if (training->cuts && training->state.iteration >= training->recipe.cut_iterations) {
+            TRY(grow(run));
+        }
         TRY(step(run));
         if (training->state.iteration < training->recipe.schedule.iterations) {
             TRY(between(run));

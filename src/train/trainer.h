@@ -29,7 +29,7 @@ typedef struct TrainOptions {
     double epochs;
     int64_t iterations;
     double lr;
-    double shift_rate, momentum, weight_decay, label_smoothing;
+    double shift_rate, small_share, momentum, weight_decay, label_smoothing;
     int nesterov;
     int decay_norm_bias;
     const char *schedule;

@@ -86,7 +86,11 @@ static Status make_model(Training *training) {
     TRY(memory_check(options->model, &model, &size, memory_available()));
     model.loss = true;
     TRY(model_build(options->model, &model, &training->graph));
-    // What is for training alone comes last, so both networks run on the same blocks.
+    if (recipe->cut_iterations > 0) {
+        model.input = recipe->cut;
+        TRY(model_build(options->model, &model, &training->cut_graph));
+    }
+    // What is for training alone comes last, so all networks run on the same blocks.
     assert(graph_begins_with(training->graph, training->model->graph));
     TRY(parameters_create(training->graph, sizeof(float), true, &training->model->parameters));
     return fill_parameters(training);
@@ -94,20 +98,21 @@ static Status make_model(Training *training) {
 
 // ---- what runs ----------------------------------------------------------------------------------
 
-static Status make_networks(Training *training) {
+// One for whole images is made when cuts are done with, in place of the one for cuts.
+static Status make_network(Training *training) {
     NetworkOptions options = {.threads = training->threads,
                               .batch = training->recipe.shard,
                               .phase = PHASE_TRAINING,
                               .fuse = true,
                               .recompute = training->options->recompute != 0};
-    Parameters *parameters = training->model->parameters;
+    network_destroy(training->network);
+    training->network = NULL;
     TRY(backend_cpu(&options.backend));
-    TRY(network_create(training->graph, parameters, &options, &training->network));
-    options.phase = PHASE_INFERENCE;
-    return network_create(training->model->graph, parameters, &options, &training->tester);
+    return network_create(training->cuts ? training->cut_graph : training->graph,
+                          training->model->parameters, &options, &training->network);
 }
 
-static Status make_loaders(Training *training) {
+static Status make_loader(Training *training) {
     const Recipe *recipe = &training->recipe;
     const TrainData *data = &training->data;
     LoaderOptions options = {.batch = recipe->batch,
@@ -118,7 +123,35 @@ static Status make_loaders(Training *training) {
                              .seed = training->options->seed,
                              .workers = 1,
                              .ahead = LOADER_AHEAD};
-    TRY(loader_create(data->train, &data->preprocess, &options, &training->loader));
+    if (training->cuts) {
+        options.augment.pad = 0;
+        options.augment.height = recipe->cut.height;
+        options.augment.width = recipe->cut.width;
+    }
+    loader_destroy(training->loader);
+    training->loader = NULL;
+    return loader_create(data->train, &data->preprocess, &options, &training->loader);
+}
+
+Status training_fit(Training *training) {
+    training->cuts = training->state.iteration < training->recipe.cut_iterations;
+    TRY(make_network(training));
+    return make_loader(training);
+}
+
+static Status make_tester(Training *training) {
+    NetworkOptions options = {.threads = training->threads,
+                              .batch = training->recipe.shard,
+                              .phase = PHASE_INFERENCE,
+                              .fuse = true};
+    TRY(backend_cpu(&options.backend));
+    return network_create(training->model->graph, training->model->parameters, &options,
+                          &training->tester);
+}
+
+static Status make_plain_loaders(Training *training) {
+    const Recipe *recipe = &training->recipe;
+    const TrainData *data = &training->data;
     LoaderOptions plain = {.batch = recipe->shard, .workers = 1, .ahead = LOADER_AHEAD};
     TRY(loader_create(data->test, &data->preprocess, &plain, &training->test_loader));
     if (!training->options->bn_recompute) {
@@ -139,8 +172,9 @@ static Status open_all(Training *training) {
     recipe_fields(options, &training->data, recipe, training->fields);
     TRY(threads_create(options->threads > 0 ? options->threads : cpu_count(), &training->threads));
     TRY(make_model(training));
-    TRY(make_networks(training));
-    TRY(make_loaders(training));
+    TRY(training_fit(training));
+    TRY(make_tester(training));
+    TRY(make_plain_loaders(training));
     const Graph *graph = training->graph;
     TRY(optimizer_create(graph, &recipe->optimizer, &training->optimizer));
     int shards = (recipe->batch + recipe->shard - 1) / recipe->shard;
@@ -164,6 +198,7 @@ void training_close(Training *training) {
     loader_destroy(training->loader);
     network_destroy(training->tester);
     network_destroy(training->network);
+    graph_destroy(training->cut_graph);
     graph_destroy(training->graph);
     model_file_destroy(training->model);
     threads_destroy(training->threads);

@@ -21,7 +21,9 @@ typedef struct Training {
     TrainData data;
     Threads *threads;
     Graph *graph;     // the model's, with a loss and what else is for training alone (heads)
-    ModelFile *model; // its parameters are those of `graph`, shared by both networks
+    Graph *cut_graph; // the same for cuts of images; NULL where none are seen
+    ModelFile *model; // its parameters are those of `graph`, shared by all networks
+    bool cuts;        // network and loader are for cuts
     Network *network; // trains a shard at a time
     Network *tester;  // evaluates
     Loader *loader, *test_loader;
@@ -38,6 +40,10 @@ typedef struct Training {
 // drawn, or read from options->init or from the checkpoint. Writes nothing.
 Status training_open(const TrainOptions *options, Training *out);
 void training_close(Training *training);
+
+// Makes the network and the loader anew, for cuts or whole images, as state.iteration wants them:
+// done by training_open(), and needed once more at recipe.cut_iterations, before training_seek().
+Status training_fit(Training *training);
 
 // Tells the loader where to begin. Needed before the first step.
 void training_seek(Training *training);

@@ -92,6 +92,27 @@ static void batches_are_the_samples(void **state) {
     }
 }
 
+static void cuts_are_smaller(void **state) {
+    (void)state;
+    enum { CUT = 5 * 6 * 3 };
+    static float expected[CUT];
+    LoaderOptions options = training;
+    options.augment.height = 5;
+    options.augment.width = 6;
+    options.workers = 1;
+    Loader *loader = make(options);
+    loader_seek(loader, 2, 10);
+    Batch batch;
+    loader_next(loader, &batch);
+    assert_int_equal(batch.count, 3);
+    for (int i = 0; i < batch.count; i++) {
+        preprocess_sample(&preprocess, &options.augment, options.seed, 2, batch.index[i],
+                          pixels + batch.index[i] * VALUES, expected);
+        assert_memory_equal(batch.pixels + i * CUT, expected, sizeof expected);
+    }
+    loader_destroy(loader);
+}
+
 static void data_order(void **state) {
     (void)state;
     LoaderOptions options = {.batch = 50, .drop_last = true, .workers = 1, .ahead = 1};
@@ -232,6 +253,10 @@ static void wrong_options(void **state) {
     expect_failure(loader_create(&dataset, &preprocess, &options, &loader), STATUS_USAGE,
                    "augmentation pads by 2000 pixels, expected 0 to 1024");
     options = training;
+    options.augment.height = 9;
+    expect_failure(loader_create(&dataset, &preprocess, &options, &loader), STATUS_USAGE,
+                   "cuts of 9x0 asked for from images of 8x8");
+    options = training;
     options.drop_last = true;
     options.batch = 104;
     expect_failure(loader_create(&dataset, &preprocess, &options, &loader), STATUS_FAILED,
@@ -250,6 +275,7 @@ static void wrong_options(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_are_the_samples),
+        cmocka_unit_test(cuts_are_smaller),
         cmocka_unit_test(data_order),
         cmocka_unit_test(a_batch_above_the_data),
         cmocka_unit_test(any_threads_and_seeks),

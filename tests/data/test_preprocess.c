@@ -115,6 +115,48 @@ static void augmented_samples(void **state) {
     }
 }
 
+// Cuts are windows of the picture, with padding of its padded form, at places drawn evenly.
+static void cuts(void **state) {
+    (void)state;
+    enum { ROWS = 24, COLUMNS = 20, DRAWS = 4000, MARGIN = 2 };
+    for (int pad = 0; pad <= MARGIN; pad += MARGIN) {
+        Preprocess preprocess = make(3, pad > 0);
+        border = pad > 0 ? BORDER_MIRROR : BORDER_ZERO;
+        Augment augment = {
+            .pad = pad, .border = border, .flip = FLIP_RANDOM, .height = ROWS, .width = COLUMNS};
+        int seen_y[HEIGHT - ROWS + 2 * MARGIN + 1] = {0};
+        int seen_x[WIDTH - COLUMNS + 2 * MARGIN + 1] = {0};
+        const int places_y = HEIGHT - ROWS + 2 * pad + 1, places_x = WIDTH - COLUMNS + 2 * pad + 1;
+        for (uint64_t sample = 0; sample < DRAWS; sample++) {
+            out[ROWS * COLUMNS * 3] = 77;
+            preprocess_sample(&preprocess, &augment, 5, 0, sample, pixels, out);
+            assert_true(out[ROWS * COLUMNS * 3] == 77);
+            int found = -1;
+            for (int place = 0; place < 2 * places_y * places_x && found < 0; place++) {
+                const bool flip = place % 2 == 1;
+                const int dy = place / 2 / places_x - pad, dx = place / 2 % places_x - pad;
+                bool same = true;
+                for (int i = 0; i < ROWS * COLUMNS * 3 && same; i++) {
+                    const int x = i / 3 % COLUMNS;
+                    same = out[i] == normalised(&preprocess, i / 3 / COLUMNS + dy,
+                                                (flip ? COLUMNS - 1 - x : x) + dx, i % 3);
+                }
+                found = same ? place / 2 : -1;
+            }
+            assert_true(found >= 0);
+            seen_y[found / places_x]++;
+            seen_x[found % places_x]++;
+        }
+        for (int y = 0; y < places_y; y++) { // 5 standard deviations
+            assert_in_range(seen_y[y] * places_y, DRAWS * 7 / 10, DRAWS * 13 / 10);
+        }
+        for (int x = 0; x < places_x; x++) {
+            assert_in_range(seen_x[x] * places_x, DRAWS * 7 / 10, DRAWS * 13 / 10);
+        }
+    }
+    border = BORDER_ZERO;
+}
+
 // Padding that is wider than the picture is mirrored again and again, and one line is all there is.
 static void tiny_pictures(void **state) {
     (void)state;
@@ -265,10 +307,15 @@ static void wide_padding(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_samples),   cmocka_unit_test(augmented_samples),
-        cmocka_unit_test(tiny_pictures),   cmocka_unit_test(draws_are_even),
-        cmocka_unit_test(flips_alternate), cmocka_unit_test(draws_are_functions),
-        cmocka_unit_test(golden),          cmocka_unit_test(wide_padding),
+        cmocka_unit_test(plain_samples),
+        cmocka_unit_test(augmented_samples),
+        cmocka_unit_test(cuts),
+        cmocka_unit_test(tiny_pictures),
+        cmocka_unit_test(draws_are_even),
+        cmocka_unit_test(flips_alternate),
+        cmocka_unit_test(draws_are_functions),
+        cmocka_unit_test(golden),
+        cmocka_unit_test(wide_padding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

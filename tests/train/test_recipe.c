@@ -103,6 +103,41 @@ static void test_best(void **state) {
     assert_int_equal(recipe_begin(&options, &recipe), STATUS_USAGE);
 }
 
+// Whole epochs on cuts of three quarters of the sides, where the net takes them.
+static void test_cuts(void **state) {
+    (void)state;
+    train.channels = 3;
+    train.height = train.width = 32;
+    train.classes = 10;
+    TrainOptions options = base("short");
+    assert_int_equal(settle(&options).cut_iterations, 0);
+    options.small_share = 0.3;
+    options.epochs = 9.5;
+    Recipe recipe = settle(&options); // 2.85 epochs
+    assert_int_equal(recipe.cut_iterations, 2 * 391);
+    assert_int_equal(recipe.cut.channels, 3);
+    assert_int_equal(recipe.cut.height, 24);
+    assert_int_equal(recipe.cut.width, 24);
+    options = base("best");
+    assert_int_equal(settle(&options).cut_iterations, 25 * 391);
+    options.augment = "none"; // nor cuts, unless they are asked for
+    assert_int_equal(settle(&options).cut_iterations, 0);
+    options.small_share = 0.5;
+    assert_int_equal(settle(&options).cut_iterations, 25 * 391);
+    options.small_share = 0.91;
+    assert_int_equal(recipe_begin(&options, &recipe), STATUS_USAGE);
+    // Its linear layers see each place of a map on its own.
+    options = base("best");
+    options.model = "vgg11";
+    assert_int_equal(settle(&options).cut_iterations, 0);
+    options.small_share = 0.5;
+    TrainData data = {.train = &train, .test = &test};
+    assert_int_equal(recipe_begin(&options, &recipe), STATUS_OK);
+    assert_int_equal(recipe_settle(&options, &data, &recipe), STATUS_USAGE);
+    assert_string_equal(status_message(),
+                        "small-share is 0.5, but vgg11 takes whole images of cifar10 only");
+}
+
 static void test_augment(void **state) {
     (void)state;
     TrainOptions options = base("short");
@@ -154,8 +189,8 @@ static void test_fields(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paper),   cmocka_unit_test(test_short),  cmocka_unit_test(test_best),
-        cmocka_unit_test(test_augment), cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_paper), cmocka_unit_test(test_short),   cmocka_unit_test(test_best),
+        cmocka_unit_test(test_cuts),  cmocka_unit_test(test_augment), cmocka_unit_test(test_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

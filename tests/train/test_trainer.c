@@ -329,13 +329,41 @@ static void test_shards(void **state) {
     assert_true(files_equal(checkpoint("shard_c"), checkpoint("shard_d")));
 }
 
+// Cuts first, then whole images: the same bytes wherever it is interrupted, by any threads.
+static void test_cuts(void **state) {
+    (void)state;
+    TrainOptions options = small("cuts");
+    options.iterations = 25; // 2.5 epochs, of which 1 on cuts
+    options.small_share = 0.5;
+    options.bn_recompute = 1;
+    Seen seen = {0};
+    assert_int_equal(train_run(&options, see, &seen), STATUS_OK);
+    assert_string_equal(seen.note, "whole images from here on");
+    assert_int_equal(seen.steps, 25);
+    options.out = scratch_path("cuts2");
+    options.resume = 1;
+    static const int stops[] = {8, 2, 3, 0}; // at iterations 8, 10 and 13
+    for (int i = 0; i < 4; i++) {
+        options.threads = 1 + i;
+        options.stop_after = stops[i];
+        const Status expected = stops[i] > 0 ? STATUS_INTERRUPTED : STATUS_OK;
+        assert_int_equal(train_run(&options, NULL, NULL), expected);
+    }
+    assert_true(files_equal(checkpoint("cuts"), checkpoint("cuts2")));
+    assert_true(files_equal(model("cuts"), model("cuts2")));
+    expect_same_metrics("cuts", "cuts2");
+    options.small_share = 0.9;
+    assert_int_equal(train_run(&options, NULL, NULL), STATUS_USAGE);
+    assert_non_null(strstr(status_message(), "small-iterations"));
+}
+
 // Each way to train at least runs, and none gives another's bits.
 static void test_ways(void **state) {
     (void)state;
     TrainOptions base = small("way0");
     base.iterations = 4;
     base.threads = 1;
-    enum { WAYS = 12 };
+    enum { WAYS = 15 };
     for (int way = 0; way < WAYS; way++) {
         static char names[WAYS][16];
         TrainOptions options = base;
@@ -375,6 +403,16 @@ static void test_ways(void **state) {
         case 11:
             options.init = model("way0");
             break;
+        case 12:
+            options.shift_rate = 4;
+            break;
+        case 13:
+            options.border = "mirror";
+            break;
+        case 14:
+            options.train_samples = 64; // two epochs
+            options.small_share = 0.5;
+            break;
         }
         options.out = scratch_path(names[way]);
         train(&options);
@@ -386,10 +424,15 @@ static void test_ways(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_learns),           cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_instruction_sets), cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_resume_average),   cmocka_unit_test(test_shards),
-        cmocka_unit_test(test_killed),           cmocka_unit_test(test_ways),
+        cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_instruction_sets),
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_resume_average),
+        cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_ways),
     };
     return cmocka_run_group_tests(tests, scratch_create, scratch_remove);
 }
