@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests of data sets: a folder for each test, and data sets opened from it.
+// For tests of files: a folder for each test or all of them, and data sets opened from it.
 #ifndef RESNET_TESTS_DATA_FOLDER_H
 #define RESNET_TESTS_DATA_FOLDER_H
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // WebP, gzip and standard input around a picture, and EXIF orientations.
+#include "data/folder.h"
 #include "data/pictures.h"
 #include "data/tables.h"
 
@@ -8,8 +9,6 @@
 #include "data/decoders.h"
 
 enum { WIDTH = 21, HEIGHT = 13 };
-
-static char folder[SCRATCH_PATH];
 
 static Status decode(const Bytes *file, bool exif, Image *image) {
     return image_decode("FILE", file->bytes, file->size, 0, exif, image);
@@ -184,18 +183,6 @@ static void other_blocks(void **state) {
     }
     bytes_free(&png);
     bytes_free(&webp_file);
-}
-
-static int set_up(void **state) {
-    (void)state;
-    scratch_create(folder);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    scratch_remove(folder);
-    return 0;
 }
 
 int main(void) {

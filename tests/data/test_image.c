@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures of every encoding, made here: what is read is what was written, in the conversions that
 // Pillow's convert("RGB") and convert("L") make; damaged ones get their sentence.
+#include "data/folder.h"
 #include "data/pictures.h"
 
 #include "data/decoders.h"
 
 enum { WIDTH = 21, HEIGHT = 13 };
-
-static char folder[SCRATCH_PATH];
 
 static Status read_bytes(Bytes file, int channels, Image *image) {
     Status status = image_decode("FILE", file.bytes, file.size, channels, false, image);
@@ -325,18 +324,6 @@ static void png_is_written(void **state) {
     snprintf(path, sizeof path, "%s/absent/picture.png", folder);
     expect_failure(image_write_png(path, &strange), STATUS_FAILED,
                    "%s: cannot be written (No such file or directory)", path);
-}
-
-static int set_up(void **state) {
-    (void)state;
-    scratch_create(folder);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    scratch_remove(folder);
-    return 0;
 }
 
 int main(void) {

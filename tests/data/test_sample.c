@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Photographs on their way to the network: parts of pictures against whole ones, crops against
 // torchvision's definition, and published bytes where they are there.
+#include "data/folder.h"
 #include "data/pictures.h"
 
 #include <math.h>
 
 #include "data/decoders.h"
 #include "data/sample.h"
-
-static char folder[SCRATCH_PATH];
 
 // Bytes come out as they are.
 static Preprocess plain(int height, int width, int resize) {
@@ -343,18 +342,6 @@ static void published_crops(void **state) {
     assert_int_equal(different, 0);
     bytes_free(&golden);
     bytes_free(&tar);
-}
-
-static int set_up(void **state) {
-    (void)state;
-    scratch_create(folder);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    scratch_remove(folder);
-    return 0;
 }
 
 int main(void) {

@@ -1,31 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of models: parameters, multiply-adds, names as torchvision has them, options.
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "graph/op.h"
-#include "models/models.h"
-
-static Graph *build(const char *name, const ModelOptions *options) {
-    Graph *graph = NULL;
-    if (model_build(name, options, &graph) != STATUS_OK) {
-        fail_msg("%s", status_message());
-    }
-    return graph;
-}
-
-static void check_shape(const Graph *graph, NodeId node, Shape expected) {
-    Shape found = graph_shape(graph, node);
-    assert_int_equal(found.channels, expected.channels);
-    assert_int_equal(found.height, expected.height);
-    assert_int_equal(found.width, expected.width);
-}
+#include "models/built.h"
 
 typedef struct Known {
     const char *name;

@@ -1,34 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The neighbours of the residual nets: names as torchvision and timm have them, auxiliary heads,
 // images of other sizes, options that they do not have.
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "graph/op.h"
-#include "models/models.h"
-
-static Graph *build(const char *name, const ModelOptions *options) {
-    Graph *graph = NULL;
-    if (model_build(name, options, &graph) != STATUS_OK) {
-        fail_msg("%s", status_message());
-    }
-    return graph;
-}
-
-static void check_shape(const Graph *graph, NodeId node, Shape expected) {
-    Shape found = graph_shape(graph, node);
-    assert_int_equal(found.channels, expected.channels);
-    assert_int_equal(found.height, expected.height);
-    assert_int_equal(found.width, expected.width);
-}
+#include "models/built.h"
 
 static void check_param(const Graph *graph, const char *name, int rank, const int32_t *dims) {
     ParamId id = graph_find_param(graph, name);

@@ -333,16 +333,17 @@ static void test_shards(void **state) {
 static void test_cuts(void **state) {
     (void)state;
     TrainOptions options = small("cuts");
-    options.iterations = 25; // 2.5 epochs, of which 1 on cuts
+    options.train_samples = 80; // 3 iterations an epoch
+    options.iterations = 8;     // 2.7 epochs, of which 1 on cuts
     options.small_share = 0.5;
     options.bn_recompute = 1;
     Seen seen = {0};
     assert_int_equal(train_run(&options, see, &seen), STATUS_OK);
     assert_string_equal(seen.note, "whole images from here on");
-    assert_int_equal(seen.steps, 25);
+    assert_int_equal(seen.steps, 8);
     options.out = scratch_path("cuts2");
     options.resume = 1;
-    static const int stops[] = {8, 2, 3, 0}; // at iterations 8, 10 and 13
+    static const int stops[] = {2, 1, 2, 0}; // at iterations 2, 3 and 5
     for (int i = 0; i < 4; i++) {
         options.threads = 1 + i;
         options.stop_after = stops[i];
