@@ -2,7 +2,7 @@
 // Errors against iterations (Fig. 6 and 4), and against cost.
 #include <math.h>
 
-#include "findings.h"
+#include "draft.h"
 
 // A curve's points in memory of the keep.
 static void series_points(Keep *keep, const Curve *curve, ChartSeries *out) {

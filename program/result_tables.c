@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "findings.h"
+#include "draft.h"
 #include "judges.h"
 #include "neighbours.h"
 

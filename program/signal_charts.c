@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "findings.h"
+#include "draft.h"
 #include "judges.h"
 
 // Figures against 1, 2, 3 ... in memory of the keep.
