@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "backend/cpu/conv_int8.h"
-#include "backend/cpu/conv_winograd.h"
+#include "backend/cpu/conv_winograd_tiles.h"
 #include "graph/quantize.h"
 
 enum {

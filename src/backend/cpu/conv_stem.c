@@ -18,7 +18,7 @@
 // norm].
 #include <string.h>
 
-#include "backend/cpu/conv_winograd.h"
+#include "backend/cpu/conv_winograd_tiles.h"
 
 enum {
     KERNEL = 7,

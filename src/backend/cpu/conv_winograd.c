@@ -17,7 +17,8 @@
 // gradient, with the kernel turned by half a turn.
 #include <assert.h>
 
-#include "backend/cpu/conv_winograd.h"
+#include "backend/cpu/conv_winograd_taps.h"
+#include "backend/cpu/conv_winograd_tiles.h"
 
 enum {
     // In a block: one or two ConvTiles. More would use the weights more often, but measured slower:
@@ -73,63 +74,6 @@ static size_t worker_bytes(int depth) {
 }
 
 // ---------------------------------------------------------------- forward and to the input
-
-void winograd_multiply(const WinogradProducts *products, int panel, int tiles, const float *input,
-                       float *sums, WinogradAhead ahead[], int aheads) {
-    static const int32_t tap = 0;
-    const ConvKernels *conv = products->kernels->conv;
-    const int width = panel_width(products->kernels, products->lanes, panel);
-    const int units = width / CONV_BLOCK, most = conv->rows[units - 1];
-    const int count = (tiles + most - 1) / most;
-    const ptrdiff_t first = (ptrdiff_t)panel * panel_lanes(products->kernels);
-    ConvTile tile = {.plane = products->plane,
-                     .blocks = blocks_of(products->depth),
-                     .last_depth = (products->depth - 1) % CONV_BLOCK + 1,
-                     .tap = &tap,
-                     .taps = 1,
-                     .weights = products->weights + first * products->points * products->depth,
-                     .output_stride = width};
-    for (int point = 0; point < products->points; point++) {
-        tile.ahead = (const char *)tile.weights;
-        for (int i = 0; i < aheads; i++) {
-            winograd_ahead_step(&ahead[i]);
-        }
-        for (int i = 0; i < count; i++) {
-            const int t = tiles * i / count, rows = tiles * (i + 1) / count - t;
-            tile.input[0] = input + (ptrdiff_t)t * CONV_BLOCK;
-            tile.input[1] = tile.input[0] + (ptrdiff_t)(rows / 2) * CONV_BLOCK;
-            tile.output[0] = sums + (ptrdiff_t)t * width;
-            tile.output[1] = tile.output[0] + (ptrdiff_t)(rows / 2) * width;
-            conv->tile[units - 1][rows - 1](&tile);
-        }
-        tile.weights += (ptrdiff_t)products->depth * width;
-        input += products->input_point;
-        sums += products->sum_point;
-    }
-}
-
-void winograd_transform_sums(const WinogradTarget *target, int first, int width, int t0, int t1,
-                             const float *sums, ptrdiff_t point) {
-    const WinogradTiles *tiles = target->tiles;
-    WinogradOutput tile = {.point = point,
-                           .lanes = least(width, target->lanes - first),
-                           .start = target->start != NULL ? target->start + first : NULL,
-                           .row = (ptrdiff_t)tiles->width * target->lanes,
-                           .column = target->lanes,
-                           .relu = target->relu,
-                           .scaled = target->scaled};
-    for (int t = t0; t < t1; t++) {
-        const WinogradPlace at = winograd_place(tiles, t);
-        const ptrdiff_t pixel = ((ptrdiff_t)at.image * tiles->height + at.y) * tiles->width + at.x;
-        const ptrdiff_t place = pixel * target->lanes + first;
-        tile.rows = least(WINOGRAD_OUTPUTS, tiles->height - at.y);
-        tile.columns = least(WINOGRAD_OUTPUTS, tiles->width - at.x);
-        tile.from = sums + (ptrdiff_t)(t - t0) * width;
-        tile.output = target->out + place;
-        tile.residual = target->residual != NULL ? target->residual + place : NULL;
-        target->output(&tile);
-    }
-}
 
 static void run_block(Winograd *w, int block, int split, int worker) {
     const int t0 = (int)((int64_t)w->tiles.count * block / w->blocks);

@@ -15,7 +15,8 @@
 // Prepared: [unit][channel][tap][lane].
 #include <string.h>
 
-#include "backend/cpu/conv_winograd.h"
+#include "backend/cpu/conv_winograd_taps.h"
+#include "backend/cpu/conv_winograd_tiles.h"
 
 enum {
     TAPS = WINOGRAD_TAPS,

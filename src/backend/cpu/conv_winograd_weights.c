@@ -13,7 +13,7 @@
 // Chunks depend on shapes and batch alone, so that dw does too.
 
 #include "backend/cpu/conv.h"
-#include "backend/cpu/conv_winograd.h"
+#include "backend/cpu/conv_winograd_tiles.h"
 
 enum {
     TILES_MAX = 32, // in a block

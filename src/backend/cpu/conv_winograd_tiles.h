@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What forward and backward of the Winograd path share: tiles, their transforms, and what is
-// fetched ahead (conv_winograd_tiles.c).
-#ifndef RESNET_BACKEND_CPU_CONV_WINOGRAD_H
-#define RESNET_BACKEND_CPU_CONV_WINOGRAD_H
+// What all Winograd convolutions share: tiles, their transforms and products, and what is fetched
+// ahead.
+#ifndef RESNET_BACKEND_CPU_CONV_WINOGRAD_TILES_H
+#define RESNET_BACKEND_CPU_CONV_WINOGRAD_TILES_H
 
 #include "backend/cpu/conv.h"
 #include "backend/cpu/kernels/winograd_kernels.h"
@@ -109,18 +109,5 @@ typedef struct WinogradTarget {
 // as far as they exist: [point][tile][lane], `point` floats from point to point.
 void winograd_transform_sums(const WinogradTarget *target, int first, int width, int t0, int t1,
                              const float *sums, ptrdiff_t point);
-
-// ---------------------------------------------------------------- conv_winograd_taps.c
-
-// Whether a layer keeps taps alone: many of them, at inference.
-bool winograd_from_taps(const ConvGeometry *g, Phase phase);
-// Floats of the taps, and bytes of workspace for each worker.
-size_t winograd_taps_floats(const ConvGeometry *g);
-size_t winograd_taps_bytes(const ConvGeometry *g);
-// `factor`: of each output channel, or NULL.
-void winograd_taps_prepare(const ConvGeometry *g, const Call *call, const double *factor,
-                           float *to);
-void winograd_taps_run(const ConvGeometry *g, const Call *call, const float *taps,
-                       const float *start, const Kernels *kernels);
 
 #endif
