@@ -10,6 +10,7 @@
 #include "data/loader.h"
 #include "graph/op.h"
 #include "train/trainer.h"
+#include "weights/model_io.h"
 
 void resnet_model_options_default(resnet_model_options *options) {
     *options = (resnet_model_options){.seed = 1};

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "weights/model_file.h"
+#include "weights/model_io.h"
 
 // Replaces the values of model->parameters, which are laid out for `graph` (the model's own with a
 // loss), by the file's. All that the model itself has must be there in its shape. What `graph` has

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "train/metrics.h"
 #include "train/training.h"
+#include "weights/model_io.h"
 
 static const double SAVE_MINUTES = 5;
 

@@ -16,7 +16,7 @@
 #include "heads.h"
 #include "scratch_training.h"
 #include "train/evaluate.h"
-#include "weights/model_file.h"
+#include "weights/model_io.h"
 
 // 4 iterations an epoch.
 static TrainOptions small(const char *out) {

@@ -12,6 +12,7 @@
 #include "heads.h"
 #include "scratch.h"
 #include "train/init_file.h"
+#include "weights/model_io.h"
 
 enum { DRAWN = 1, FILED = 11 }; // seeds: of what is there before, of what files hold
 

@@ -14,7 +14,7 @@
 
 #include "base/cpu.h"
 #include "scratch_training.h"
-#include "weights/model_file.h"
+#include "weights/model_io.h"
 
 // 300 samples: 10 iterations an epoch, the last one of 12 samples.
 static TrainOptions small(const char *out) {

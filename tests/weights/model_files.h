@@ -4,7 +4,7 @@
 #define RESNET_TESTS_WEIGHTS_MODEL_FILES_H
 
 #include "train/scratch.h"
-#include "weights/model_file.h"
+#include "weights/model_io.h"
 
 static inline void expect_message(const char *part) {
     if (strstr(status_message(), part) == NULL) {

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "state_dict.h"
-#include "weights/model_file.h"
+#include "weights/model_io.h"
 
 static const LoadOptions NONE = {0};
 

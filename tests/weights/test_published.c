@@ -16,7 +16,7 @@
 #include "data/loader.h"
 #include "network/network.h"
 #include "train/scratch.h"
-#include "weights/model_file.h"
+#include "weights/model_io.h"
 
 #define SHARED "../shared/data/"
 
