@@ -174,6 +174,9 @@ static Status settle_words(const TrainOptions *options, Recipe *recipe) {
     if (border != NULL && strcmp(border, "zero") != 0 && strcmp(border, "mirror") != 0) {
         return status_fail(STATUS_USAGE, "border '%s' is neither zero nor mirror", border);
     }
+    if (border != NULL) {
+        recipe->border = strcmp(border, "mirror") == 0 ? BORDER_MIRROR : BORDER_ZERO;
+    }
     const char *normalize = options->normalize;
     if (normalize != NULL && strcmp(normalize, "channel") != 0 && strcmp(normalize, "pixel") != 0) {
         return status_fail(STATUS_USAGE, "normalize '%s' is neither channel nor pixel", normalize);
@@ -218,6 +221,7 @@ Status recipe_begin(const TrainOptions *options, Recipe *out) {
                                                                       : options->decay_norm_bias,
                       .shift_rate = chosen(options->shift_rate, row->shift_rate)},
         .label_smoothing = chosen(options->label_smoothing, row->label_smoothing),
+        .border = row->border,
         .pixel_mean = row->pixel_mean,
     };
     out->shard = options->shard > 0 ? options->shard : out->batch;
@@ -305,9 +309,6 @@ Status recipe_settle(const TrainOptions *options, const TrainData *data, Recipe 
     if (schedule->warmup > schedule->iterations) {
         schedule->warmup = schedule->iterations;
     }
-    recipe->border = options->border == NULL                  ? row->border
-                     : strcmp(options->border, "mirror") == 0 ? BORDER_MIRROR
-                                                              : BORDER_ZERO;
     const char *augment = options->augment;
     if (augment == NULL) {
         recipe->augment_crop = true;

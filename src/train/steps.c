@@ -10,7 +10,7 @@ static const float NORM_MOMENTUM = 0.1f;
 
 // Samples begin … begin+count-1 of a batch into the training network.
 static void load_samples(Training *training, const Batch *batch, int begin, int count) {
-    const Graph *graph = training->cuts ? training->cut_graph : training->graph;
+    const Graph *graph = network_graph(training->network); // of cuts or of whole images
     size_t elements = shape_elements(graph_shape(graph, graph->input));
     memcpy(network_input(training->network), batch->pixels + (size_t)begin * elements,
            (size_t)count * elements * sizeof(float));

@@ -25,10 +25,11 @@ typedef struct Run {
     int64_t test_interval; // iterations
     double begun;          // clock at which the training would have begun without interruptions
     double saved;          // clock at the last checkpoint
-    // Of this call, since images have this size, for the speed and the time that is left.
-    int64_t steps, step_images;
-    double step_seconds, test_seconds; // of all steps, of the last evaluation
-    int64_t steps_before;              // of this call, with images of another size
+    int64_t steps;         // of this call
+    // For the speed and the time that is left: of its steps on images of this size, and of the last
+    // evaluation.
+    int64_t timed_steps, step_images;
+    double step_seconds, test_seconds;
 } Run;
 
 void train_options_default(TrainOptions *options) {
@@ -87,10 +88,10 @@ static void tell(Run *run, TrainEvent event, const char *note) {
         progress->train_top1 = 100 * (double)state->sums.correct / (double)state->sums.samples;
     }
     progress->seconds = clock_seconds() - run->begun;
-    if (run->steps > 0 && run->step_seconds > 0) {
+    if (run->step_seconds > 0) {
         int64_t tests = (left + run->test_interval - 1) / run->test_interval;
         progress->images_per_second = (double)run->step_images / run->step_seconds;
-        progress->eta_seconds = steps_left(run) * run->step_seconds / (double)run->steps +
+        progress->eta_seconds = steps_left(run) * run->step_seconds / (double)run->timed_steps +
                                 (double)tests * run->test_seconds;
     }
     if (run->callback != NULL) {
@@ -148,7 +149,7 @@ static bool save_is_due(const Run *run) {
 static bool stop_is_asked(const Run *run) {
     const TrainOptions *options = run->options;
     return (options->stop != NULL && *options->stop != 0) ||
-           (options->stop_after > 0 && run->steps_before + run->steps >= options->stop_after);
+           (options->stop_after > 0 && run->steps >= options->stop_after);
 }
 
 static Status stopped(const Run *run) {
@@ -172,6 +173,7 @@ static Status step(Run *run) {
     run->step_seconds += clock_seconds() - start;
     run->step_images += training->state.sums.samples - samples;
     run->steps++;
+    run->timed_steps++;
     tell(run, TRAIN_STEP, NULL);
     return STATUS_OK;
 }
@@ -180,8 +182,7 @@ static Status step(Run *run) {
 static Status grow(Run *run) {
     TRY(training_fit(&run->training));
     training_seek(&run->training);
-    run->steps_before += run->steps;
-    run->steps = run->step_images = 0;
+    run->timed_steps = run->step_images = 0;
     run->step_seconds = 0;
     tell(run, TRAIN_NOTE, "whole images from here on");
     return STATUS_OK;
@@ -212,7 +213,7 @@ static Status between(Run *run) {
 // What comes behind the last step.
 static Status finish(Run *run) {
     Training *training = &run->training;
-    if (run->steps_before + run->steps > 0) {
+    if (run->steps > 0) {
         TRY(write_gradients(run));
     }
     if (run->options->bn_recompute) {
