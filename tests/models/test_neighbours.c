@@ -96,7 +96,7 @@ static void googlenet_has_auxiliary_heads(void **state) {
         assert_false(has_weight(without, "aux1.fc2"));
         assert_true(has_weight(with, "aux1.conv.conv") && has_weight(with, "aux2.fc2"));
         for (int head = 1; head <= 2; head++) {
-            char name[16];
+            char name[32];
             snprintf(name, sizeof name, "aux%d.loss", head);
             const LossAttr *loss = &find_node(with, name)->loss;
             assert_true(loss->weight == 0.3f && loss->smoothing == 0.1f);
