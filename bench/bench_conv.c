@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "backend/cpu/conv_int8.h"
+#include "backend/cpu/conv_int8_pack.h"
 #include "backend/cpu/peak.h"
 #include "base/arena.h"
 

@@ -30,13 +30,13 @@ set_target_properties(resnet_static PROPERTIES OUTPUT_NAME resnet LINKER_LANGUAG
 target_link_libraries(resnet_static PUBLIC ${dependencies})
 
 # All of the program but main(), so that tests can link its parts.
-file(GLOB program CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/program/*.c)
+file(GLOB_RECURSE program CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/program/*.c)
 list(FILTER program EXCLUDE REGEX "/main\\.c$")
 add_library(resnet_program OBJECT ${program})
-target_include_directories(resnet_program PRIVATE include)
+target_include_directories(resnet_program PRIVATE include program)
 target_link_libraries(resnet_program PRIVATE PkgConfig::JANSSON)
 add_executable(resnet program/main.c $<TARGET_OBJECTS:resnet_program>)
-target_include_directories(resnet PRIVATE include)
+target_include_directories(resnet PRIVATE include program)
 target_link_libraries(resnet PRIVATE resnet_static PkgConfig::JANSSON)
 if(RESNET_STATIC AND NOT RESNET_HAS_GLIBC)
   target_sources(resnet PRIVATE cmake/fortify.c)

@@ -6,14 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
-#include "failure.h"
-#include "operand.h"
-#include "output.h"
+#include "console/command.h"
+#include "console/failure.h"
+#include "console/operand.h"
+#include "console/output.h"
+#include "console/timing.h"
+#include "console/weights.h"
 #include "roofline.h"
 #include "startup.h"
-#include "timing.h"
-#include "weights.h"
 
 typedef struct Arguments {
     OperandOptions operand;

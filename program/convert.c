@@ -3,11 +3,11 @@
 // later commands need no options.
 #include <stdio.h>
 
-#include "command.h"
-#include "failure.h"
+#include "console/command.h"
+#include "console/failure.h"
+#include "console/output.h"
+#include "console/weights.h"
 #include "inspection.h"
-#include "output.h"
-#include "weights.h"
 
 typedef struct Arguments {
     WeightsOptions weights;

@@ -3,12 +3,12 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "command.h"
-#include "failure.h"
-#include "output.h"
-#include "progress.h"
-#include "views.h"
-#include "weights.h"
+#include "console/command.h"
+#include "console/failure.h"
+#include "console/output.h"
+#include "console/progress.h"
+#include "console/views.h"
+#include "console/weights.h"
 
 typedef struct Arguments {
     WeightsOptions weights;

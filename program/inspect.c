@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // `resnet inspect`: what a file of weights holds, which model it is, or why it is refused.
-#include "command.h"
-#include "failure.h"
+#include "console/command.h"
+#include "console/failure.h"
+#include "console/weights.h"
 #include "inspection.h"
-#include "weights.h"
 
 typedef struct Arguments {
     WeightsOptions weights;

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "failure.h"
-#include "output.h"
-#include "weights.h"
+#include "console/failure.h"
+#include "console/output.h"
+#include "console/weights.h"
 
 enum { NAME_WIDTH = 96, VALUE_WIDTH = 60, FACT_INDENT = 12, FACT_WIDTH = 100 };
 

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
-#include "failure.h"
-#include "output.h"
+#include "console/command.h"
+#include "console/failure.h"
+#include "console/output.h"
 
 static const Command *const commands[] = {
     &command_models,  &command_summary, &command_train,    &command_eval,  &command_predict,

@@ -3,9 +3,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "command.h"
-#include "failure.h"
-#include "output.h"
+#include "console/command.h"
+#include "console/failure.h"
+#include "console/output.h"
 
 typedef struct Arguments {
     int json;

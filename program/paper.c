@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "failure.h"
-#include "findings.h"
-#include "output.h"
-#include "progress.h"
+#include "console/command.h"
+#include "console/failure.h"
+#include "console/output.h"
+#include "console/progress.h"
+#include "paper/findings.h"
 
 enum { MOST_FINDINGS = 16 };
 

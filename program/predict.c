@@ -8,13 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "command.h"
-#include "failure.h"
-#include "folder.h"
-#include "output.h"
+#include "console/command.h"
+#include "console/failure.h"
+#include "console/folder.h"
+#include "console/output.h"
+#include "console/views.h"
+#include "console/weights.h"
 #include "predictor.h"
-#include "views.h"
-#include "weights.h"
 
 typedef struct Arguments {
     WeightsOptions weights;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "failure.h"
-#include "output.h"
+#include "console/failure.h"
+#include "console/output.h"
 
 resnet_status predictor_create(const resnet_model *model, const PredictorOptions *options,
                                Predictor *out) {

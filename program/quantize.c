@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "command.h"
-#include "failure.h"
-#include "output.h"
-#include "progress.h"
-#include "weights.h"
+#include "console/command.h"
+#include "console/failure.h"
+#include "console/output.h"
+#include "console/progress.h"
+#include "console/weights.h"
 
 typedef struct Arguments {
     WeightsOptions weights;

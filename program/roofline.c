@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "axis.h"
-#include "failure.h"
-#include "html.h"
-#include "spots.h"
+#include "console/failure.h"
+#include "picture/axis.h"
+#include "picture/html.h"
+#include "picture/spots.h"
 
 enum { WIDTH = 960, HEIGHT = 600, LEFT = 64, RIGHT = 24, TOP = 78, BOTTOM = 116 };
 enum { PATHS = 6, MOST_LABELS = 6, MOST_TICKS = 20, LETTER = 7, LINE = 16 };

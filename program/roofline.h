@@ -6,8 +6,8 @@
 #ifndef PROGRAM_ROOFLINE_H
 #define PROGRAM_ROOFLINE_H
 
+#include "console/timing.h"
 #include "resnet.h"
-#include "timing.h"
 
 typedef struct Roofline {
     const char *title, *subtitle;

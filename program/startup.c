@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "failure.h"
-#include "measure.h"
-#include "output.h"
+#include "console/failure.h"
+#include "console/measure.h"
+#include "console/output.h"
 
 enum { ROUNDS = 5, SIDE = 256 };
 

@@ -3,7 +3,7 @@
 #ifndef PROGRAM_STARTUP_H
 #define PROGRAM_STARTUP_H
 
-#include "operand.h"
+#include "console/operand.h"
 
 // Seconds from the start of a process `resnet predict WEIGHTS PICTURE --threads N` to its end: the
 // median of several, after one that brings the files to the system's page cache. picture NULL:

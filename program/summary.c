@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
-#include "drawing.h"
-#include "failure.h"
-#include "operand.h"
-#include "output.h"
+#include "console/command.h"
+#include "console/failure.h"
+#include "console/operand.h"
+#include "console/output.h"
+#include "picture/drawing.h"
 
 typedef struct Arguments {
     OperandOptions operand;

@@ -4,10 +4,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "command.h"
-#include "failure.h"
-#include "output.h"
-#include "progress.h"
+#include "console/command.h"
+#include "console/failure.h"
+#include "console/output.h"
+#include "console/progress.h"
 
 typedef struct Arguments {
     resnet_train_options train;

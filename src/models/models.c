@@ -31,8 +31,10 @@ const ModelInfo *model_info_named(const char *name) {
 }
 
 static Status find_model(const char *name, const Family **family, int *member) {
+    NearNames near = {0};
     for (int f = 0; f < FAMILY_COUNT; f++) {
         for (int m = 0; m < FAMILIES[f]->count; m++) {
+            near_names_offer(&near, name, FAMILIES[f]->info(m)->name);
             if (strcmp(FAMILIES[f]->info(m)->name, name) == 0) {
                 *family = FAMILIES[f];
                 *member = m;
@@ -40,9 +42,9 @@ static Status find_model(const char *name, const Family **family, int *member) {
             }
         }
     }
-    char near[512];
-    near_names(name, near, sizeof near);
-    return status_fail(STATUS_USAGE, "%.64s is not a known model; near: %s", name, near);
+    char names[512];
+    near_names_text(&near, names, sizeof names);
+    return status_fail(STATUS_USAGE, "%.64s is not a known model; near: %s", name, names);
 }
 
 static Status resolve(const Family *family, int member, ModelOptions *options) {

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nearness is Levenshtein's distance: the least number of letters to put in, take out or change.
-// Of equally near names the one with the longer common beginning comes first, then table order.
+// Of equally near names the one with the longer common beginning comes first, then the earlier one.
 #include "models/near_names.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "models/models.h"
-
-enum { NEAREST = 3, LONGEST = 63 };
+enum { LONGEST = 63 };
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -39,36 +38,30 @@ static size_t common_beginning(const char *a, const char *b) {
     return length;
 }
 
-typedef struct Candidate {
-    const char *name;
-    size_t distance, common;
-} Candidate;
-
-static bool is_nearer(const Candidate *a, const Candidate *b) {
+static bool is_nearer(const NearName *a, const NearName *b) {
     return b->name == NULL || a->distance < b->distance ||
            (a->distance == b->distance && a->common > b->common);
 }
 
-void near_names(const char *name, char *out, size_t size) {
-    Candidate nearest[NEAREST] = {0};
-    const ModelInfo *info = NULL;
-    for (int index = 0; (info = model_info(index)) != NULL; index++) {
-        Candidate next = {info->name, distance(name, info->name),
-                          common_beginning(name, info->name)};
-        int place = NEAREST;
-        while (place > 0 && is_nearer(&next, &nearest[place - 1])) {
-            place--;
-            if (place + 1 < NEAREST) {
-                nearest[place + 1] = nearest[place];
-            }
-            nearest[place] = next;
+void near_names_offer(NearNames *names, const char *mistyped, const char *name) {
+    const NearName next = {name, distance(mistyped, name), common_beginning(mistyped, name)};
+    NearName *nearest = names->nearest;
+    int place = NEAR_NAMES;
+    while (place > 0 && is_nearer(&next, &nearest[place - 1])) {
+        place--;
+        if (place + 1 < NEAR_NAMES) {
+            nearest[place + 1] = nearest[place];
         }
+        nearest[place] = next;
     }
+}
+
+void near_names_text(const NearNames *names, char *out, size_t size) {
     size_t length = 0;
     out[0] = '\0';
-    for (int i = 0; i < NEAREST && nearest[i].name != NULL && length < size; i++) {
-        int added =
-            snprintf(out + length, size - length, "%s%s", i > 0 ? ", " : "", nearest[i].name);
+    for (int i = 0; i < NEAR_NAMES && names->nearest[i].name != NULL && length < size; i++) {
+        const int added = snprintf(out + length, size - length, "%s%s", i > 0 ? ", " : "",
+                                   names->nearest[i].name);
         length += added > 0 ? (size_t)added : 0;
     }
 }

@@ -14,10 +14,10 @@
 
 #include <math.h>
 
-#include "axis.h"
-#include "chart.h"
-#include "failure.h"
-#include "spots.h"
+#include "console/failure.h"
+#include "picture/axis.h"
+#include "picture/chart.h"
+#include "picture/spots.h"
 
 // ---- Axes ---------------------------------------------------------------------------------------
 

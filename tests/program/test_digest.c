@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "digest.h"
-#include "failure.h"
+#include "console/failure.h"
+#include "paper/digest.h"
 
 // The digest of `count` letters `letter`.
 static void expect_letters(char letter, size_t count, const char *expected) {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "judges.h"
+#include "paper/judges.h"
 
 enum { MOST = 8 };
 

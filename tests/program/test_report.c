@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "failure.h"
-#include "report.h"
+#include "console/failure.h"
+#include "paper/report.h"
 
 static const double X[] = {1, 10, 100}, Y[] = {3, 2, 1};
 static const ChartSeries SERIES[] = {{.label = "a<b", .tone = 1, .x = X, .y = Y, .count = 3}};

@@ -3,6 +3,7 @@
 # Includes point down only:
 #   base <- {graph, data, formats} <- {models, backend} <- network <- weights <- train
 #   <- api <- program
+# and within program/: console <- picture <- paper <- the commands.
 # Siblings do not include each other, backend/cpu/kernels sees base/ alone, the library below
 # src/api does not see resnet.h, program/ sees of the library nothing else, and an include of the
 # library always shows the folder.
@@ -19,6 +20,9 @@ floors() {
             rank["weights"] = 4
             rank["train"] = 5
             rank["api"] = 6
+            desk["console"] = 0
+            desk["picture"] = 1
+            desk["paper"] = 2
         }
         # The folder under src/, as the rules know it; backend is three of them.
         function room(path) {
@@ -37,8 +41,13 @@ floors() {
         }
         FILENAME ~ /^include\// { wrong("the public header includes " name); next }
         FILENAME ~ /^program\// {
-            if (name != "resnet.h" && system("test -f \"program/" name "\"") != 0)
+            if (name == "resnet.h") next
+            if (system("test -f \"program/" name "\"") != 0)
                 wrong("program sees resnet.h only, not " name)
+            here = room(substr(FILENAME, 9))
+            there = room(name)
+            if (here != "" && (!(here in desk) || !(there in desk) || desk[there] > desk[here]))
+                wrong("program/" here " must not include " name)
             next
         }
         {
@@ -80,8 +89,9 @@ probe() {
 }
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree"/{src/api,program,include}
-echo '#include <stdio.h>' | tee "$tree/src/api/api.c" "$tree/program/main.c" >"$tree/program/output.h"
+mkdir -p "$tree"/{src/api,program/{console,picture,paper},include}
+echo '#include <stdio.h>' | tee "$tree/src/api/api.c" "$tree/program/main.c" \
+    "$tree"/program/{train,console/output,picture/chart,paper/runs}.h >/dev/null
 probe src/base/a.c base/b.h
 probe src/base/a.c graph/graph.h wrong
 probe src/graph/a.c data/image.h wrong
@@ -108,7 +118,14 @@ probe src/train/a.c resnet.h wrong
 probe src/train/a.c utils/list.h wrong
 probe src/utils/a.c base/list.h wrong
 probe program/a.c resnet.h
-probe program/a.c output.h
+probe program/a.c train.h
+probe program/a.c paper/runs.h
+probe program/paper/a.c picture/chart.h
+probe program/paper/a.c train.h wrong
+probe program/picture/a.c console/output.h
+probe program/picture/a.c paper/runs.h wrong
+probe program/console/a.c console/output.h
+probe program/console/a.c picture/chart.h wrong
 probe program/a.c base/files.h wrong
 probe include/resnet.h base/status.h wrong
 

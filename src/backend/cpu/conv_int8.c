@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The path of layers on bytes: see conv_int8.h.
-#include "backend/cpu/conv_int8.h"
+// The path of layers on bytes that serves all of them: a direct sum.
+#include "backend/cpu/conv_int8_pack.h"
+#include "backend/cpu/conv_int8_sweep.h"
 
 static bool applies(const ConvGeometry *g, Phase phase) {
     (void)phase;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parameters of layers on bytes: weights are rounded and packed when the network is made. See
-// conv_int8.h.
-#include "backend/cpu/conv_int8.h"
+// conv_int8_pack.h.
+#include "backend/cpu/conv_int8_pack.h"
 
 #include <assert.h>
 #include <string.h>

@@ -2,9 +2,11 @@
 // Layers on bytes: Int8Tiles swept over strips, as conv_sweep.c does it for floats. Sums never wait
 // in memory, because their places in the output have no room for them: a tile goes through all
 // channels, so a strip always holds all of them.
+#include "backend/cpu/conv_int8_sweep.h"
+
 #include <string.h>
 
-#include "backend/cpu/conv_int8.h"
+#include "backend/cpu/conv_int8_pack.h"
 
 // Strips are dealt out in about so many tasks, and where there are fewer than ENOUGH_SPLITS, their
 // panels too.

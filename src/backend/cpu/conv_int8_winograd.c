@@ -13,7 +13,8 @@
 // direct path's. Either gives the same results.
 #include <string.h>
 
-#include "backend/cpu/conv_int8.h"
+#include "backend/cpu/conv_int8_pack.h"
+#include "backend/cpu/conv_int8_sweep.h"
 #include "backend/cpu/conv_winograd_tiles.h"
 #include "graph/quantize.h"
 
