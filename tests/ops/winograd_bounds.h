@@ -19,7 +19,8 @@ enum { SIDE = 6, OUTPUTS = 4, POINTS = SIDE * SIDE, ROUNDINGS = 6 + 5 + 8 + 3 + 
 
 typedef struct Case {
     int batch, channels, height, width, out_channels;
-    bool usual; // a layer of the usual networks: its error is printed
+    bool usual;     // a layer of the usual networks: its error is printed
+    bool inference; // alone: for a form of the weights that training does not have
 } Case;
 
 // What is done: a training step's forward and backward to the input, or fused inference.
