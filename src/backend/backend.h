@@ -81,6 +81,11 @@ typedef struct Backend {
     void (*prepare)(const Call *call);
     void (*forward)(const Call *call);
     void (*backward)(const Call *call);
+    // Training: a convolution and the norm behind it together, with the same results. Backward the
+    // norm is the only one that reads the convolution's output, and the gradient of that need not
+    // be left behind. NULL: one runs after the other.
+    void (*forward_pair)(const Call *conv, const Call *norm);
+    void (*backward_pair)(const Call *conv, const Call *norm);
     // How a node is computed, where there is a choice: "direct", "winograd", "int8", "bf16";
     // else NULL.
     const char *(*path)(const Graph *graph, const Node *node, Phase phase);

@@ -102,6 +102,17 @@ static void find_again(Planner *planner) {
     }
 }
 
+// The first writer of a gradient in the order of time is the value's last reader in the list, so
+// where that is the next node, it is the only one.
+static bool is_pair(const Planner *planner, NodeId id) {
+    const Graph *graph = planner->graph;
+    const NodeId next = id + 1;
+    return next < graph->node_count && planner->has_backward[next] && planner->has_backward[id] &&
+           graph->nodes[id].op == OP_CONV && graph->nodes[id].shape.channels <= PAIR_CHANNELS &&
+           graph->nodes[next].op == OP_NORM && input_of(planner, next, 0) == id &&
+           input_of(planner, next, 1) != id && planner->plan->first[next * NODE_INPUTS];
+}
+
 static void find_steps(Planner *planner) {
     const Plan *plan = planner->plan;
     int32_t step = planner->graph->node_count;
@@ -110,7 +121,8 @@ static void find_steps(Planner *planner) {
             planner->again_step[i] = plan->again[i] ? step++ : i;
         }
         for (NodeId i = plan->segment[s + 1] - 1; i >= plan->segment[s]; i--) {
-            planner->backward_step[i] = step++;
+            plan->pair[i] = i + 1 < plan->segment[s + 1] && is_pair(planner, i);
+            planner->backward_step[i] = plan->pair[i] ? step - 1 : step++;
         }
     }
     planner->end = step;
@@ -279,12 +291,13 @@ static bool planner_allocate(Planner *planner, Arena *arena, Arena *scratch) {
     plan->first = by_node(planner, arena, NODE_INPUTS * sizeof *plan->first);
     plan->again = by_node(planner, arena, sizeof *plan->again);
     plan->segment = by_node(planner, arena, sizeof *plan->segment);
+    plan->pair = by_node(planner, arena, sizeof *plan->pair);
     planner->has_gradient = by_node(planner, scratch, sizeof *planner->has_gradient);
     planner->has_backward = by_node(planner, scratch, sizeof *planner->has_backward);
     planner->late_reads = by_node(planner, scratch, sizeof *planner->late_reads);
     planner->pieces = by_node(planner, scratch, PIECES_A_NODE * sizeof *planner->pieces);
     bool all = plan->needs_gradient != NULL && plan->first != NULL && plan->again != NULL &&
-               plan->segment != NULL && planner->has_gradient != NULL &&
+               plan->segment != NULL && plan->pair != NULL && planner->has_gradient != NULL &&
                planner->has_backward != NULL && planner->late_reads != NULL &&
                planner->pieces != NULL;
     int32_t **numbers[] = {&planner->backward_step, &planner->again_step, &planner->last_use,

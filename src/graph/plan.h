@@ -25,7 +25,7 @@
 
 #include "graph/graph.h"
 
-enum { PLAN_NOWHERE = -1 };
+enum { PLAN_NOWHERE = -1, PAIR_CHANNELS = 32 };
 
 typedef struct Plan {
     // Offsets in elements, by node; PLAN_NOWHERE where there is none. Multiples of 16 elements.
@@ -34,6 +34,10 @@ typedef struct Plan {
     int64_t *gradient;    // the gradient of the node's output; training only; none for OP_INPUT
     int64_t *saved;       // what forward puts aside; training only
     bool *needs_gradient; // a trainable parameter or a node that needs one lies above
+    // Node i, a convolution of at most PAIR_CHANNELS, is read by node i+1, a norm, alone: they may
+    // run together. Backward, what the norm reads is then still read while the convolution writes;
+    // the two share a step. Wider layers would take the memory, but wait for it less.
+    bool *pair;
     // For backward: whether node i is the first writer of the gradient of its input k (write) or a
     // later one (accumulate): first[i * NODE_INPUTS + k].
     bool *first;

@@ -234,16 +234,34 @@ static void call_begin(Call *call, const PassOptions *pass) {
     call->first_sample = pass->first_sample;
 }
 
+// Whether convolution `id` and the norm behind it run together: not where each is timed.
+static bool runs_pair(const Network *network, NodeId id, const PassOptions *pass) {
+    return network->plan->pair[id] && network->backend->forward_pair != NULL &&
+           pass->seconds == NULL;
+}
+
+static void forward_begin(Network *network, Call *call, const PassOptions *pass) {
+    call_begin(call, pass);
+    if ((network->stale || network->phase == PHASE_TRAINING) && call->prepared != NULL) {
+        network->backend->prepare(call);
+    }
+}
+
 static void forward_node(Network *network, NodeId id, const PassOptions *pass) {
     Call *call = &network->calls[id];
     if (call->node == NULL) {
         return; // the input
     }
-    call_begin(call, pass);
-    if ((network->stale || network->phase == PHASE_TRAINING) && call->prepared != NULL) {
-        network->backend->prepare(call);
-    }
+    forward_begin(network, call, pass);
     network->backend->forward(call);
+}
+
+// Convolution `id` and the norm behind it.
+static void forward_pair(Network *network, NodeId id, const PassOptions *pass) {
+    Call *conv = &network->calls[id], *norm = &network->calls[id + 1];
+    forward_begin(network, conv, pass);
+    forward_begin(network, norm, pass);
+    network->backend->forward_pair(conv, norm);
 }
 
 // The clock, for passes that are timed.
@@ -260,6 +278,10 @@ static void note_time(const PassOptions *pass, NodeId node, double begin) {
 void network_forward(Network *network, const PassOptions *pass) {
     assert(pass->count > 0 && pass->count <= network->batch);
     for (NodeId i = 0; i < network->graph->node_count; i++) {
+        if (runs_pair(network, i, pass)) {
+            forward_pair(network, i++, pass);
+            continue;
+        }
         const double begin = pass_clock(pass);
         forward_node(network, i, pass);
         note_time(pass, i, begin);
@@ -294,12 +316,24 @@ static void backward_node(Network *network, NodeId id, const PassOptions *pass) 
     }
 }
 
+// Convolution `id` and the norm behind it.
+static void backward_pair(Network *network, NodeId id, const PassOptions *pass) {
+    Call *conv = &network->late_calls[id], *norm = &network->late_calls[id + 1];
+    call_begin(conv, pass);
+    call_begin(norm, pass);
+    network->backend->backward_pair(conv, norm);
+}
+
 void network_backward(Network *network, const PassOptions *pass) {
     assert(network->phase == PHASE_TRAINING);
     const Plan *plan = network->plan;
     for (int32_t s = plan->segment_count - 1; s >= 0; s--) {
         segment_again(network, s, pass);
         for (NodeId i = plan->segment[s + 1] - 1; i >= plan->segment[s]; i--) {
+            if (i > plan->segment[s] && runs_pair(network, i - 1, pass)) {
+                backward_pair(network, --i, pass);
+                continue;
+            }
             // The node's time has that of running again in it.
             const double begin = pass_clock(pass) - (pass->seconds != NULL ? pass->seconds[i] : 0);
             backward_node(network, i, pass);

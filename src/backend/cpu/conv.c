@@ -60,6 +60,29 @@ void conv_backward(const Call *call, const Kernels *kernels) {
     conv_path(&g, call->phase)->backward(&g, call, kernels);
 }
 
+void conv_forward_pair(const Call *conv, const Call *norm, const Kernels *kernels) {
+    const ConvGeometry g = call_geometry(conv, conv->batch);
+    const ConvPath *path = conv_path(&g, conv->phase);
+    NormRun run = norm_run(norm, kernels);
+    if (path->forward_with != NULL && path->forward_with(&g, conv, &run, kernels)) {
+        norm_forward_end(&run);
+    } else {
+        path->forward(&g, conv, kernels);
+        cpu_norm.forward(norm, kernels);
+    }
+}
+
+void conv_backward_pair(const Call *conv, const Call *norm, const Kernels *kernels) {
+    const ConvGeometry g = call_geometry(conv, conv->batch);
+    const ConvPath *path = conv_path(&g, conv->phase);
+    NormRun run = norm_run(norm, kernels);
+    norm_backward_begin(&run);
+    if (path->backward_with == NULL || !path->backward_with(&g, conv, &run, kernels)) {
+        norm_backward_end(&run);
+        path->backward(&g, conv, kernels);
+    }
+}
+
 const CpuOp cpu_conv = {
     .prepared_size = conv_prepared_size,
     .workspace_size = conv_workspace_size,

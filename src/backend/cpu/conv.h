@@ -15,6 +15,7 @@
 #define RESNET_BACKEND_CPU_CONV_H
 
 #include "backend/cpu/kernels/conv_kernels.h"
+#include "backend/cpu/norm.h"
 #include "backend/cpu/ops.h"
 
 _Static_assert((int)CONV_BLOCK == (int)CHANNEL_BLOCK, "one block size");
@@ -295,13 +296,15 @@ typedef struct ConvPath {
     void (*prepare)(const ConvGeometry *g, const Call *call, const Kernels *kernels);
     void (*forward)(const ConvGeometry *g, const Call *call, const Kernels *kernels);
     void (*backward)(const ConvGeometry *g, const Call *call, const Kernels *kernels);
+    // Training, together with the norm behind the convolution, all of whose work that leaves undone
+    // is said there; false: nothing is done. NULL: never. Forward takes the norm's moments;
+    // backward, which norm_backward_begin() comes before, its gradient. The workspace begins with
+    // the norm's, and is at least norm_workspace_bytes() and what is asked for.
+    bool (*forward_with)(const ConvGeometry *g, const Call *call, const NormRun *norm,
+                         const Kernels *kernels);
+    bool (*backward_with)(const ConvGeometry *g, const Call *call, const NormRun *norm,
+                          const Kernels *kernels);
 } ConvPath;
-
-// The gradient of weights by Winograd's formula (conv_winograd_weights.c): 3x3, stride 1, pad 1,
-// one group.
-size_t winograd_weights_bytes(const ConvGeometry *g, int threads);
-void winograd_weights_run(const ConvGeometry *g, const Kernels *kernels, const float *x,
-                          const float *dy, float *dw, void *workspace, Threads *threads);
 
 extern const ConvPath conv_direct;   // conv_direct.c: every geometry
 extern const ConvPath conv_winograd; // conv_winograd.c: 3x3, stride 1, pad 1, one group
@@ -318,6 +321,9 @@ size_t conv_workspace_size(const Graph *graph, const Node *node, int batch, Phas
 void conv_prepare(const Call *call, const Kernels *kernels);
 void conv_forward(const Call *call, const Kernels *kernels);
 void conv_backward(const Call *call, const Kernels *kernels);
+// As Backend's forward_pair() and backward_pair().
+void conv_forward_pair(const Call *conv, const Call *norm, const Kernels *kernels);
+void conv_backward_pair(const Call *conv, const Call *norm, const Kernels *kernels);
 const char *conv_path_name(const Graph *graph, const Node *node, Phase phase);
 
 #endif

@@ -15,10 +15,11 @@
 // Prepared: [panel][point][channel][lane], [what is added at the end: bias or folded norm], and in
 // training the weights for the input's gradient: that is the same convolution of the output's
 // gradient, with the kernel turned by half a turn.
+#include "backend/cpu/conv_winograd.h"
+
 #include <assert.h>
 
 #include "backend/cpu/conv_winograd_taps.h"
-#include "backend/cpu/conv_winograd_tiles.h"
 
 enum {
     // In a block: one or two ConvTiles. More would use the weights more often, but measured slower:
@@ -40,69 +41,78 @@ enum {
 static int least(int a, int b) { return a < b ? a : b; }
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-// One direction: from `depth` channels to `lanes` channels of an image of the same size.
-typedef struct Winograd {
-    const Kernels *kernels;
-    int batch, height, width, depth, lanes;
-    const float *source, *weights;
-    const float *start, *residual; // or NULL
+// What follows from a direction and its batch.
+typedef struct Run {
+    const Winograd *w;
+    const float *source, *residual;
     float *out;
-    bool relu;
-    float *workspace;
-    // By winograd_run().
     WinogradTiles tiles;
     int blocks, ranges, splits, panels; // of tiles; of blocks; tasks for each; of lanes
     // Of a worker's workspace, in floats: [strip][transformed input][sums].
     int most; // tiles in a block
     ptrdiff_t plane, input_point, sum_point, worker;
-    int held[THREADS_MAX]; // the block whose input each worker has transformed; -1 for none
-} Winograd;
+    int *held; // by worker: the block whose input it has transformed; -1 for none
+} Run;
 
 // Sizes depend on the depth alone: the batch may be smaller than planned.
-static void set_layout(Winograd *w) {
-    w->most = w->depth > CONV_BLOCK ? TILES_MAX : TILES_SHALLOW;
-    w->plane = winograd_odd_lines(w->most * CONV_BLOCK);
-    w->input_point = blocks_of(w->depth) * w->plane;
-    w->sum_point = winograd_odd_lines(w->most * CONV_PANEL_MAX);
-    w->worker = WINOGRAD_STRIP_FLOATS + WINOGRAD_POINTS * (w->input_point + w->sum_point);
+static void set_layout(Run *r, int depth) {
+    r->most = depth > CONV_BLOCK ? TILES_MAX : TILES_SHALLOW;
+    r->plane = winograd_odd_lines(r->most * CONV_BLOCK);
+    r->input_point = blocks_of(depth) * r->plane;
+    r->sum_point = winograd_odd_lines(r->most * CONV_PANEL_MAX);
+    r->worker = WINOGRAD_STRIP_FLOATS + WINOGRAD_POINTS * (r->input_point + r->sum_point);
 }
 
-static size_t worker_bytes(int depth) {
-    Winograd w = {.depth = depth};
-    set_layout(&w);
-    return (size_t)w.worker * sizeof(float);
+size_t winograd_worker_bytes(int depth) {
+    Run r;
+    set_layout(&r, depth);
+    return (size_t)r.worker * sizeof(float);
+}
+
+static Run run_begin(const Winograd *w, int batch, int *held) {
+    Run r = {.w = w,
+             .source = w->source,
+             .residual = w->residual,
+             .out = w->out,
+             .tiles = winograd_tiles(batch, w->height, w->width),
+             .splits = 1,
+             .panels = panel_count(w->kernels, w->lanes),
+             .held = held};
+    set_layout(&r, w->depth);
+    r.blocks = (r.tiles.count + r.most - 1) / r.most;
+    return r;
 }
 
 // ---------------------------------------------------------------- forward and to the input
 
-static void run_block(Winograd *w, int block, int split, int worker) {
-    const int t0 = (int)((int64_t)w->tiles.count * block / w->blocks);
-    const int t1 = (int)((int64_t)w->tiles.count * (block + 1) / w->blocks);
-    const int p0 = w->panels * split / w->splits, p1 = w->panels * (split + 1) / w->splits;
+static void run_block(const Run *r, int block, int split, int worker, float *workspace) {
+    const Winograd *w = r->w;
+    const int t0 = (int)((int64_t)r->tiles.count * block / r->blocks);
+    const int t1 = (int)((int64_t)r->tiles.count * (block + 1) / r->blocks);
+    const int p0 = r->panels * split / r->splits, p1 = r->panels * (split + 1) / r->splits;
     const WinogradTarget target = {.output = w->kernels->winograd->output,
-                                   .tiles = &w->tiles,
+                                   .tiles = &r->tiles,
                                    .lanes = w->lanes,
                                    .start = w->start,
-                                   .residual = w->residual,
-                                   .out = w->out,
+                                   .residual = r->residual,
+                                   .out = r->out,
                                    .relu = w->relu};
     const WinogradProducts products = {.kernels = w->kernels,
                                        .points = WINOGRAD_POINTS,
                                        .depth = w->depth,
                                        .lanes = w->lanes,
                                        .weights = w->weights,
-                                       .plane = w->plane,
-                                       .input_point = w->input_point,
-                                       .sum_point = w->sum_point};
-    float *strip = w->workspace + worker * w->worker;
-    float *input = strip + WINOGRAD_STRIP_FLOATS;
-    float *sums = input + WINOGRAD_POINTS * w->input_point;
-    const WinogradSource source = {w->kernels, &w->tiles, w->source, w->depth, 0, w->depth};
-    WinogradSource out = {w->kernels, &w->tiles, w->out, w->lanes, 0, 0};
+                                       .plane = r->plane,
+                                       .input_point = r->input_point,
+                                       .sum_point = r->sum_point};
+    float *strip = workspace, *input = strip + WINOGRAD_STRIP_FLOATS;
+    float *sums = input + WINOGRAD_POINTS * r->input_point;
+    const WinogradSource source = {w->kernels, &r->tiles, r->source, w->depth, 0, w->depth};
+    WinogradSource out = {w->kernels, &r->tiles, r->out, w->lanes, 0, 0};
     // Tasks come in order: a worker often gets the same block again.
-    if (w->held[worker] != block) {
-        winograd_transform(&source, false, t0, t1, strip, w->input_point, w->plane, input);
-        w->held[worker] = block;
+    if (r->held[worker] != block) {
+        winograd_transform(&source, false, t0, t1, strip, r->input_point, r->plane, input);
+        r->held[worker] = block;
     }
     const int steps = (p1 - p0) * WINOGRAD_POINTS;
     WinogradAhead ahead[2] = {winograd_ahead(&source, false, t1, t1 + (t1 - t0), steps)};
@@ -112,32 +122,43 @@ static void run_block(Winograd *w, int block, int split, int worker) {
         ahead[1] = winograd_ahead(&out, true, t0, t1, WINOGRAD_POINTS);
         winograd_multiply(&products, panel, t1 - t0, input, sums, ahead, 2);
         winograd_transform_sums(&target, out.first, panel_width(w->kernels, w->lanes, panel), t0,
-                                t1, sums, w->sum_point);
+                                t1, sums, r->sum_point);
     }
 }
 
 // Neighbours in a range of blocks: what one asks for, the next finds in its core's cache.
 static void run_task(void *context, int task, int worker) {
-    Winograd *w = context;
-    const int range = task / w->splits;
-    const int begin = (int)((int64_t)w->blocks * range / w->ranges);
-    const int end = (int)((int64_t)w->blocks * (range + 1) / w->ranges);
+    const Run *r = context;
+    const int range = task / r->splits;
+    const int begin = (int)((int64_t)r->blocks * range / r->ranges);
+    const int end = (int)((int64_t)r->blocks * (range + 1) / r->ranges);
     for (int block = begin; block < end; block++) {
-        run_block(w, block, task % w->splits, worker);
+        run_block(r, block, task % r->splits, worker, r->w->workspace + worker * r->worker);
     }
 }
 
-static void winograd_run(Winograd *w, Threads *threads) {
-    set_layout(w);
-    w->tiles = winograd_tiles(w->batch, w->height, w->width);
-    w->blocks = (w->tiles.count + w->most - 1) / w->most;
-    w->panels = panel_count(w->kernels, w->lanes);
-    w->ranges = least(w->blocks, RANGES_MAX);
-    w->splits = least(w->panels, (ENOUGH_TASKS + w->blocks - 1) / w->blocks);
+void winograd_run(const Winograd *w, Threads *threads) {
+    int held[THREADS_MAX];
+    Run r = run_begin(w, w->batch, held);
+    r.ranges = least(r.blocks, RANGES_MAX);
+    r.splits = least(r.panels, (ENOUGH_TASKS + r.blocks - 1) / r.blocks);
     for (int i = 0; i < threads_count(threads); i++) {
-        w->held[i] = -1;
+        held[i] = -1;
     }
-    threads_run(threads, w->ranges * w->splits, run_task, w);
+    threads_run(threads, r.ranges * r.splits, run_task, &r);
+}
+
+void winograd_images(const Winograd *w, int image, int count, const float *source,
+                     float *workspace) {
+    int held = -1;
+    Run r = run_begin(w, count, &held);
+    const ptrdiff_t place = (ptrdiff_t)image * w->height * w->width * w->lanes;
+    r.source = source;
+    r.residual = w->residual != NULL ? w->residual + place : NULL;
+    r.out = w->out + place;
+    for (int block = 0; block < r.blocks; block++) {
+        run_block(&r, block, 0, 0, workspace);
+    }
 }
 
 // ---------------------------------------------------------------- weights
@@ -208,12 +229,13 @@ static size_t prepared_size(const ConvGeometry *g, Phase phase) {
 
 static size_t workspace_size(const ConvGeometry *g, Phase phase, int threads) {
     const size_t worker =
-        winograd_from_taps(g, phase) ? winograd_taps_bytes(g) : worker_bytes(g->channels);
+        winograd_from_taps(g, phase) ? winograd_taps_bytes(g) : winograd_worker_bytes(g->channels);
     size_t bytes = larger((size_t)threads * worker, conv_fold_bytes(g));
     if (phase == PHASE_TRAINING) {
-        bytes = larger(bytes, (size_t)threads * worker_bytes(g->out_channels));
+        bytes = larger(bytes, (size_t)threads * winograd_worker_bytes(g->out_channels));
         bytes = larger(bytes, conv_weights_bytes(g, threads));
         bytes = larger(bytes, winograd_weights_bytes(g, threads));
+        bytes = larger(bytes, winograd_pair_bytes(g, threads));
     }
     return bytes;
 }
@@ -240,27 +262,47 @@ static void prepare(const ConvGeometry *g, const Call *call, const Kernels *kern
     }
 }
 
-static void forward(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
+Winograd winograd_forward(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
     const float *weights = call->prepared;
-    const float *start = conv_has_start(call) ? weights + forward_floats(g, call->phase) : NULL;
+    return (Winograd){.kernels = kernels,
+                      .batch = g->batch,
+                      .height = g->height,
+                      .width = g->width,
+                      .depth = g->channels,
+                      .lanes = g->out_channels,
+                      .source = call->input[0],
+                      .weights = weights,
+                      .start =
+                          conv_has_start(call) ? weights + forward_floats(g, call->phase) : NULL,
+                      .residual = call->input[1],
+                      .out = call->output,
+                      .relu = call->node->relu,
+                      .workspace = call->workspace};
+}
+
+Winograd winograd_to_input(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
+    const float *weights = call->prepared;
+    return (Winograd){.kernels = kernels,
+                      .batch = g->batch,
+                      .height = g->height,
+                      .width = g->width,
+                      .depth = g->out_channels,
+                      .lanes = g->channels,
+                      .source = call->output_gradient,
+                      .weights = weights + weight_floats(g->channels, g->out_channels) +
+                                 conv_start_floats(g),
+                      .residual = call->accumulate[0] ? call->input_gradient[0] : NULL,
+                      .out = call->input_gradient[0],
+                      .workspace = call->workspace};
+}
+
+static void forward(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
+    const Winograd w = winograd_forward(g, call, kernels);
     if (winograd_from_taps(g, call->phase)) {
-        winograd_taps_run(g, call, weights, start, kernels);
-        return;
+        winograd_taps_run(g, call, w.weights, w.start, kernels);
+    } else {
+        winograd_run(&w, call->threads);
     }
-    Winograd w = {.kernels = kernels,
-                  .batch = g->batch,
-                  .height = g->height,
-                  .width = g->width,
-                  .depth = g->channels,
-                  .lanes = g->out_channels,
-                  .source = call->input[0],
-                  .weights = weights,
-                  .start = start,
-                  .residual = call->input[1],
-                  .out = call->output,
-                  .relu = call->node->relu,
-                  .workspace = call->workspace};
-    winograd_run(&w, call->threads);
 }
 
 static void backward(const ConvGeometry *g, const Call *call, const Kernels *kernels) {
@@ -273,22 +315,10 @@ static void backward(const ConvGeometry *g, const Call *call, const Kernels *ker
         conv_weights_run(g, kernels, call->input[0], call->output_gradient, NULL,
                          call->param_gradient[1], NULL, call->workspace, call->threads);
     }
-    if (call->input_gradient[0] == NULL) {
-        return;
+    if (call->input_gradient[0] != NULL) {
+        const Winograd w = winograd_to_input(g, call, kernels);
+        winograd_run(&w, call->threads);
     }
-    Winograd w = {.kernels = kernels,
-                  .batch = g->batch,
-                  .height = g->height,
-                  .width = g->width,
-                  .depth = g->out_channels,
-                  .lanes = g->channels,
-                  .source = call->output_gradient,
-                  .residual = call->accumulate[0] ? call->input_gradient[0] : NULL,
-                  .out = call->input_gradient[0],
-                  .workspace = call->workspace};
-    w.weights = (const float *)call->prepared + weight_floats(g->channels, g->out_channels) +
-                conv_start_floats(g);
-    winograd_run(&w, call->threads);
 }
 
 const ConvPath conv_winograd = {
@@ -299,4 +329,6 @@ const ConvPath conv_winograd = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .forward_with = winograd_forward_with,
+    .backward_with = winograd_backward_with,
 };

@@ -12,8 +12,7 @@
 // A cell is so small that its sums, four times as many as its weights, stay in the second cache.
 // Chunks depend on shapes and batch alone, so that dw does too.
 
-#include "backend/cpu/conv.h"
-#include "backend/cpu/conv_winograd_tiles.h"
+#include "backend/cpu/conv_winograd.h"
 
 enum {
     TILES_MAX = 32, // in a block
@@ -29,6 +28,7 @@ typedef struct Run {
     const Kernels *kernels;
     WinogradTiles tiles;
     const float *x, *dy;
+    const WinogradSteps *steps; // or NULL: dy lies in memory
     int in_cell, out_cell, in_cells, out_cells, chunks;
     float *partial, *workspace;
     size_t chunk_floats;
@@ -106,51 +106,97 @@ static void finish(const Run *r, const Part *part, float *partial) {
         .count = count});
 }
 
-static void run_task(void *context, int task, int worker) {
+// A chunk of the tiles and a cell of dw.
+typedef struct Task {
+    const Run *run;
+    Cell cell;
+    float *strip, *input, *gradient, *sums, *partial; // the first four in the worker's workspace
+    int panel0, panels;
+    WinogradSource x;
+} Task;
+
+// Tiles t0 … t1-1, of `end` that will come; tile t0 of the batch is tile `local` of dy.
+static void run_tiles(const Task *task, const WinogradSource *dy, int t0, int t1, int local,
+                      int end, bool resume, bool last) {
+    const Run *r = task->run;
+    const ConvGeometry *g = r->g;
+    const Cell *cell = &task->cell;
+    const int steps = task->panels * blocks_of(cell->channels) * WINOGRAD_POINTS;
+    winograd_transform(&task->x, false, t0, t1, task->strip, r->input_point, r->plane, task->input);
+    winograd_transform(dy, true, local, local + t1 - t0, task->strip, r->gradient_point, r->plane,
+                       task->gradient);
+    const int next = least(end, t1 + TILES_MAX), dy_next = r->steps != NULL ? t1 : next;
+    WinogradAhead ahead[2] = {winograd_ahead(&task->x, false, t1, next, steps),
+                              winograd_ahead(dy, false, t1, dy_next, steps)};
+    Part part = {.sums = task->sums};
+    for (int p = 0; p < task->panels; p++) {
+        part.panel = task->panel0 + p;
+        part.width = panel_width(r->kernels, g->out_channels, part.panel);
+        for (int b = 0; b < blocks_of(cell->channels); b++) {
+            part.block = cell->channel / CONV_BLOCK + b;
+            part.depth = least(CONV_BLOCK, cell->channels - b * CONV_BLOCK);
+            multiply(r, cell, &part, t1 - t0, task->input, task->gradient, resume, ahead);
+            if (last) {
+                finish(r, &part, task->partial);
+            }
+            part.sums += WINOGRAD_POINTS * part.depth * part.width;
+        }
+    }
+}
+
+// The images of tiles begin … end-1, a step at a time.
+static void run_steps(const Task *task, int begin, int end, int worker) {
+    const Run *r = task->run;
+    const WinogradSteps *steps = r->steps;
+    const int tiles = r->tiles.rows * r->tiles.columns, most = steps->images;
+    for (int image = begin / tiles; image < end / tiles; image += most) {
+        const int count = least(most, end / tiles - image), all = count * tiles;
+        const WinogradTiles local = winograd_tiles(count, r->tiles.height, r->tiles.width);
+        const WinogradSource dy = {
+            r->kernels,         &local,          steps->begin(steps->context, image, count, worker),
+            r->g->out_channels, task->cell.lane, task->cell.lanes};
+        const int blocks = ceil_divide(all, TILES_MAX), first = image * tiles;
+        for (int i = 0; i < blocks; i++) {
+            const int t0 = all * i / blocks, t1 = all * (i + 1) / blocks;
+            run_tiles(task, &dy, first + t0, first + t1, t0, end, first + t0 > begin,
+                      first + t1 == end);
+        }
+        steps->end(steps->context, image, count, worker);
+    }
+}
+
+static void run_task(void *context, int index, int worker) {
     const Run *r = context;
     const ConvGeometry *g = r->g;
-    const int chunk = task % r->chunks, index = task / r->chunks;
-    Cell cell = {.channel = index % r->in_cells * r->in_cell,
-                 .lane = index / r->in_cells * r->out_cell};
-    cell.channels = least(r->in_cell, g->channels - cell.channel);
-    cell.lanes = least(r->out_cell, g->out_channels - cell.lane);
-    float *strip = r->workspace + worker * r->worker;
-    float *input = strip + WINOGRAD_STRIP_FLOATS,
-          *gradient = input + WINOGRAD_POINTS * r->input_point;
-    float *all_sums = gradient + WINOGRAD_POINTS * r->gradient_point;
+    const int chunk = index % r->chunks, cell = index / r->chunks;
+    Task task = {.run = r,
+                 .cell = {.channel = cell % r->in_cells * r->in_cell,
+                          .lane = cell / r->in_cells * r->out_cell},
+                 .strip = r->workspace + worker * r->worker,
+                 .partial = r->partial + (size_t)chunk * r->chunk_floats};
+    task.cell.channels = least(r->in_cell, g->channels - task.cell.channel);
+    task.cell.lanes = least(r->out_cell, g->out_channels - task.cell.lane);
+    task.input = task.strip + WINOGRAD_STRIP_FLOATS;
+    task.gradient = task.input + WINOGRAD_POINTS * r->input_point;
+    task.sums = task.gradient + WINOGRAD_POINTS * r->gradient_point;
+    task.panel0 = task.cell.lane / panel_lanes(r->kernels);
+    task.panels = ceil_divide(task.cell.lanes, panel_lanes(r->kernels));
+    task.x = (WinogradSource){r->kernels,  &r->tiles,         r->x,
+                              g->channels, task.cell.channel, task.cell.channels};
 
     const int begin = (int)((int64_t)r->tiles.count * chunk / r->chunks);
     const int end = (int)((int64_t)r->tiles.count * (chunk + 1) / r->chunks);
+    if (r->steps != NULL) {
+        run_steps(&task, begin, end, worker);
+        return;
+    }
+    const WinogradSource dy = {r->kernels,      &r->tiles,      r->dy,
+                               g->out_channels, task.cell.lane, task.cell.lanes};
     const int blocks = ceil_divide(end - begin, TILES_MAX);
-    const int panel0 = cell.lane / panel_lanes(r->kernels);
-    const int panels = ceil_divide(cell.lanes, panel_lanes(r->kernels));
-    const WinogradSource x = {r->kernels,  &r->tiles,    r->x,
-                              g->channels, cell.channel, cell.channels};
-    const WinogradSource dy = {r->kernels,      &r->tiles, r->dy,
-                               g->out_channels, cell.lane, cell.lanes};
-    const int steps = panels * blocks_of(cell.channels) * WINOGRAD_POINTS;
     for (int i = 0; i < blocks; i++) {
         const int t0 = begin + (int)((int64_t)(end - begin) * i / blocks);
         const int t1 = begin + (int)((int64_t)(end - begin) * (i + 1) / blocks);
-        winograd_transform(&x, false, t0, t1, strip, r->input_point, r->plane, input);
-        winograd_transform(&dy, true, t0, t1, strip, r->gradient_point, r->plane, gradient);
-        const int next = least(end, t1 + TILES_MAX);
-        WinogradAhead ahead[2] = {winograd_ahead(&x, false, t1, next, steps),
-                                  winograd_ahead(&dy, false, t1, next, steps)};
-        Part part = {.sums = all_sums};
-        for (int p = 0; p < panels; p++) {
-            part.panel = panel0 + p;
-            part.width = panel_width(r->kernels, g->out_channels, part.panel);
-            for (int b = 0; b < blocks_of(cell.channels); b++) {
-                part.block = cell.channel / CONV_BLOCK + b;
-                part.depth = least(CONV_BLOCK, cell.channels - b * CONV_BLOCK);
-                multiply(r, &cell, &part, t1 - t0, input, gradient, i > 0, ahead);
-                if (i == blocks - 1) {
-                    finish(r, &part, r->partial + (size_t)chunk * r->chunk_floats);
-                }
-                part.sums += WINOGRAD_POINTS * part.depth * part.width;
-            }
-        }
+        run_tiles(&task, &dy, t0, t1, t0, end, i > 0, i == blocks - 1);
     }
 }
 
@@ -161,14 +207,32 @@ size_t winograd_weights_bytes(const ConvGeometry *g, int threads) {
     return ((size_t)threads * (size_t)r.worker + chunks * r.chunk_floats) * sizeof(float);
 }
 
+static void run_all(Run *r, const Kernels *kernels, float *dw, void *workspace, Threads *threads) {
+    r->kernels = kernels;
+    r->workspace = workspace;
+    r->partial = r->workspace + threads_count(threads) * r->worker;
+    threads_run(threads, r->in_cells * r->out_cells * r->chunks, run_task, r);
+    conv_weights_reduce(r->g, kernels, r->partial, r->chunk_floats, r->chunks, dw, threads);
+}
+
 void winograd_weights_run(const ConvGeometry *g, const Kernels *kernels, const float *x,
                           const float *dy, float *dw, void *workspace, Threads *threads) {
     Run r = plan_run(g);
-    r.kernels = kernels;
     r.x = x;
     r.dy = dy;
-    r.workspace = workspace;
-    r.partial = r.workspace + threads_count(threads) * r.worker;
-    threads_run(threads, r.in_cells * r.out_cells * r.chunks, run_task, &r);
-    conv_weights_reduce(g, kernels, r.partial, r.chunk_floats, r.chunks, dw, threads);
+    run_all(&r, kernels, dw, workspace, threads);
+}
+
+bool winograd_weights_whole(const ConvGeometry *g) {
+    const Run r = plan_run(g);
+    return r.in_cells * r.out_cells == 1 && g->batch % r.chunks == 0;
+}
+
+void winograd_weights_steps(const ConvGeometry *g, const Kernels *kernels, const float *x,
+                            const WinogradSteps *steps, float *dw, void *workspace,
+                            Threads *threads) {
+    Run r = plan_run(g);
+    r.x = x;
+    r.steps = steps;
+    run_all(&r, kernels, dw, workspace, threads);
 }

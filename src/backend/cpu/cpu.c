@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cpu/conv.h"
 #include "backend/cpu/ops.h"
 #include "backend/cpu/peak.h"
 
@@ -69,6 +70,12 @@ static void op_forward(const Call *call, const Kernels *kernels) {
     static void backward_##isa(const Call *call) {                                                 \
         cpu_ops[call->node->op]->backward(call, &kernels_##isa);                                   \
     }                                                                                              \
+    static void forward_pair_##isa(const Call *conv, const Call *norm) {                           \
+        conv_forward_pair(conv, norm, &kernels_##isa);                                             \
+    }                                                                                              \
+    static void backward_pair_##isa(const Call *conv, const Call *norm) {                          \
+        conv_backward_pair(conv, norm, &kernels_##isa);                                            \
+    }                                                                                              \
     static double peak_##isa(Arithmetic of, Threads *threads) {                                    \
         return peak_measure(&kernels_##isa, of, threads);                                          \
     }                                                                                              \
@@ -80,6 +87,8 @@ static void op_forward(const Call *call, const Kernels *kernels) {
         .prepare = prepare_##isa,                                                                  \
         .forward = forward_##isa,                                                                  \
         .backward = backward_##isa,                                                                \
+        .forward_pair = forward_pair_##isa,                                                        \
+        .backward_pair = backward_pair_##isa,                                                      \
         .path = op_path,                                                                           \
         .peak = peak_##isa,                                                                        \
     }

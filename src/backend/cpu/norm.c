@@ -18,10 +18,10 @@
 //
 // The mask of a ReLU without a residual is computed again from x, with the bits that forward had:
 // that is cheaper than reading the output from memory.
+#include "backend/cpu/norm.h"
+
 #include <math.h>
 
-#include "backend/cpu/kernels/map_kernels.h"
-#include "backend/cpu/ops.h"
 #include "backend/cpu/pieces.h"
 
 enum {
@@ -36,41 +36,31 @@ enum {
     STREAM_FLOATS = 1 << 18
 };
 
-typedef struct NormRun {
-    const Call *call;
-    const NormKernels *kernels;
-    const ElementKernels *element;
-    int64_t rows;
-    int channels, chunk_rows, chunks;
-    bool stream;
-    // In the workspace: factors [channels] each, then the chunks' [PARTIAL_SUMS][channels].
-    float *scale, *input_factor, *constant, *partials;
-    const float *mean;
-    NormGradient gradient; // of the whole map
-} NormRun;
-
-static int chunk_rows_for(int channels) {
+int norm_chunk_rows(int channels) {
     int rows = CHUNK_ELEMENTS / channels;
     rows = rows < CHUNK_ROWS_LEAST ? CHUNK_ROWS_LEAST : rows;
     return rows > CHUNK_ROWS_MOST ? CHUNK_ROWS_MOST : rows;
 }
 
+size_t norm_workspace_bytes(Shape shape, int batch) {
+    const int64_t rows = (int64_t)batch * shape_pixels(shape);
+    const size_t chunks = (size_t)pieces_of(rows, norm_chunk_rows(shape.channels));
+    return (FACTORS + PARTIAL_SUMS * chunks) * (size_t)shape.channels * sizeof(float);
+}
+
 static size_t workspace_size(const Graph *graph, const Node *node, int batch, Phase phase,
                              int threads) {
     (void)graph, (void)threads;
-    int channels = node->shape.channels;
-    size_t chunks =
-        (size_t)pieces_of((int64_t)batch * shape_pixels(node->shape), chunk_rows_for(channels));
-    size_t vectors = FACTORS + (phase == PHASE_TRAINING ? PARTIAL_SUMS * chunks : 0);
-    return vectors * (size_t)channels * sizeof(float);
+    return phase == PHASE_TRAINING ? norm_workspace_bytes(node->shape, batch)
+                                   : FACTORS * (size_t)node->shape.channels * sizeof(float);
 }
 
-static NormRun norm_run(const Call *call, const Kernels *kernels) {
+NormRun norm_run(const Call *call, const Kernels *kernels) {
     NormRun run = {.call = call, .kernels = kernels->map->norm, .element = kernels->map->element};
     run.channels = call->node->shape.channels;
     run.rows = (int64_t)call->batch * shape_pixels(call->node->shape);
     run.stream = run.rows * run.channels > STREAM_FLOATS;
-    run.chunk_rows = chunk_rows_for(run.channels);
+    run.chunk_rows = norm_chunk_rows(run.channels);
     run.chunks = pieces_of(run.rows, run.chunk_rows);
     run.scale = call->workspace;
     run.input_factor = run.scale + run.channels;
@@ -98,6 +88,14 @@ static void moments_task(void *context, int task, int worker) {
     run->kernels->moments((const float *)run->call->input[0] + rows.begin * run->channels,
                           rows.count, run->channels, partial(run, task, 0, 0),
                           partial(run, task, 1, 0), partial(run, task, 2, 0));
+}
+
+void norm_moments(const NormRun *run, int64_t first, int64_t count) {
+    NormRun own = *run;
+    const int chunk = (int)(first / run->chunk_rows), chunks = pieces_of(count, run->chunk_rows);
+    for (int i = chunk; i < chunk + chunks; i++) {
+        moments_task(&own, i, 0);
+    }
 }
 
 static float moved(float running, double value, float momentum) {
@@ -158,26 +156,35 @@ static void normalise_task(void *context, int task, int worker) {
                             run->stream);
 }
 
+static void normalise_all(NormRun *run) {
+    threads_run(run->call->threads, row_tasks(run), normalise_task, run);
+}
+
+void norm_forward_end(NormRun *run) {
+    const Call *call = run->call;
+    threads_run(call->threads, combine_tasks(run), statistics_task, run);
+    const float *scale = call->param[0], *saved = call->saved;
+    run->mean = saved;
+    for (int c = 0; c < run->channels; c++) {
+        run->scale[c] = scale[c] * saved[run->channels + c];
+    }
+    normalise_all(run);
+}
+
 static void forward(const Call *call, const Kernels *kernels) {
     NormRun run = norm_run(call, kernels);
-    const float *scale = call->param[0];
     if (call->phase == PHASE_TRAINING) {
         threads_run(call->threads, run.chunks, moments_task, &run);
-        threads_run(call->threads, combine_tasks(&run), statistics_task, &run);
-        const float *saved = call->saved;
-        run.mean = saved;
-        for (int c = 0; c < run.channels; c++) {
-            run.scale[c] = scale[c] * saved[run.channels + c];
-        }
-    } else {
-        const float *variance = call->param[3];
-        run.mean = call->param[2];
-        for (int c = 0; c < run.channels; c++) {
-            double deviation = sqrt((double)variance[c] + (double)call->node->norm.epsilon);
-            run.scale[c] = (float)(scale[c] / deviation);
-        }
+        norm_forward_end(&run);
+        return;
     }
-    threads_run(call->threads, row_tasks(&run), normalise_task, &run);
+    const float *scale = call->param[0], *variance = call->param[3];
+    run.mean = call->param[2];
+    for (int c = 0; c < run.channels; c++) {
+        double deviation = sqrt((double)variance[c] + (double)call->node->norm.epsilon);
+        run.scale[c] = (float)(scale[c] / deviation);
+    }
+    normalise_all(&run);
 }
 
 // The same pass from a row on.
@@ -233,59 +240,81 @@ static void factors_task(void *context, int task, int worker) {
     }
 }
 
-static void gradient_task(void *context, int task, int worker) {
-    (void)worker;
-    const NormRun *run = context;
+void norm_backward_begin(NormRun *run) {
     const Call *call = run->call;
-    Piece rows = task_rows(run, task);
-    NormGradient pass = gradient_from(run, rows.begin);
-    if (call->input_gradient[1] != NULL && call->accumulate[1]) {
-        run->element->pass((float *)call->input_gradient[1] + rows.begin * run->channels,
-                           pass.output_gradient, pass.relu ? pass.output : NULL, true,
-                           (size_t)rows.count * (size_t)run->channels);
-    }
-    if (pass.input_gradient != NULL) {
-        run->kernels->gradient(&pass, rows.count, run->channels);
-    }
-}
-
-static void backward(const Call *call, const Kernels *kernels) {
-    NormRun run = norm_run(call, kernels);
     const Node *node = call->node;
     const float *scale = call->param[0], *saved = call->saved;
-    for (int c = 0; c < run.channels; c++) {
-        run.scale[c] = scale[c] * saved[run.channels + c];
+    for (int c = 0; c < run->channels; c++) {
+        run->scale[c] = scale[c] * saved[run->channels + c];
     }
     float *residual_gradient = call->accumulate[1] ? NULL : call->input_gradient[1];
-    run.gradient = (NormGradient){
+    run->gradient = (NormGradient){
         .x = call->input[0],
         .output_gradient = call->output_gradient,
         .relu = node->relu,
         .output = node->relu && node->input[1] != NODE_NONE ? call->output : NULL,
         .mean = saved,
-        .scale = run.scale,
+        .scale = run->scale,
         .shift = call->param[1],
         .masked = residual_gradient,
         // What was read a moment ago is in the caches.
-        .stream_masked = run.stream && residual_gradient != call->output_gradient,
-        .input_factor = run.input_factor,
-        .constant = run.constant,
+        .stream_masked = run->stream && residual_gradient != call->output_gradient,
+        .input_factor = run->input_factor,
+        .constant = run->constant,
         .input_gradient = call->input_gradient[0],
         .accumulate = call->accumulate[0],
-        .stream_input_gradient = run.stream,
+        .stream_input_gradient = run->stream,
     };
     if (residual_gradient == call->output_gradient && !node->relu) {
-        run.gradient.masked = NULL; // it is there already
+        run->gradient.masked = NULL; // it is there already
     }
-    threads_run(call->threads, run.chunks, gradient_sums_task, &run);
-    if (run.gradient.masked != NULL) { // the second pass reads what the first one has masked
-        run.gradient.output_gradient = residual_gradient;
-        run.gradient.relu = false;
+    threads_run(call->threads, run->chunks, gradient_sums_task, run);
+    if (run->gradient.masked != NULL) { // the second pass reads what the first one has masked
+        run->gradient.output_gradient = residual_gradient;
+        run->gradient.relu = false;
     }
-    threads_run(call->threads, combine_tasks(&run), factors_task, &run);
+    threads_run(call->threads, combine_tasks(run), factors_task, run);
+}
+
+// `pass` is of the rows from `first` on.
+static void gradient_rows(const NormRun *run, const NormGradient *pass, int64_t first, int count) {
+    const Call *call = run->call;
+    if (call->input_gradient[1] != NULL && call->accumulate[1]) {
+        run->element->pass((float *)call->input_gradient[1] + first * run->channels,
+                           pass->output_gradient, pass->relu ? pass->output : NULL, true,
+                           (size_t)count * (size_t)run->channels);
+    }
+    if (pass->input_gradient != NULL) {
+        run->kernels->gradient(pass, count, run->channels);
+    }
+}
+
+void norm_gradient(const NormRun *run, int64_t first, int count, float *to) {
+    NormGradient pass = gradient_from(run, first);
+    pass.input_gradient = to;
+    pass.accumulate = pass.stream_input_gradient = false;
+    gradient_rows(run, &pass, first, count);
+}
+
+static void gradient_task(void *context, int task, int worker) {
+    (void)worker;
+    const NormRun *run = context;
+    const Piece rows = task_rows(run, task);
+    const NormGradient pass = gradient_from(run, rows.begin);
+    gradient_rows(run, &pass, rows.begin, rows.count);
+}
+
+void norm_backward_end(NormRun *run) {
+    const Call *call = run->call;
     if (call->input_gradient[0] != NULL || call->input_gradient[1] != NULL) {
-        threads_run(call->threads, row_tasks(&run), gradient_task, &run);
+        threads_run(call->threads, row_tasks(run), gradient_task, run);
     }
+}
+
+static void backward(const Call *call, const Kernels *kernels) {
+    NormRun run = norm_run(call, kernels);
+    norm_backward_begin(&run);
+    norm_backward_end(&run);
 }
 
 const CpuOp cpu_norm = {
