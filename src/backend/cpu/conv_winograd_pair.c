@@ -7,7 +7,9 @@
 //     backward  dy = gradient of the norm;  dw += x, dy;  dx = convolution of dy
 //
 // dy never lies in memory. What is added to what, and in which order, is as without pairs.
-#include "backend/cpu/conv_winograd.h"
+#include "backend/cpu/conv_winograd_pair.h"
+
+#include "backend/cpu/conv_winograd_weights.h"
 #include "graph/plan.h"
 
 enum {
@@ -91,13 +93,13 @@ static int chunk_images(const ConvGeometry *g) {
     return rows / a;
 }
 
-bool winograd_forward_with(const ConvGeometry *g, const Call *call, const NormRun *norm,
-                           const Kernels *kernels) {
+bool winograd_pair_forward(Winograd forward, const ConvGeometry *g, const Call *call,
+                           const NormRun *norm) {
     const int images = chunk_images(g), tasks = (g->batch + images - 1) / images;
     if (!pays(g) || tasks < TASKS_LEAST) {
         return false;
     }
-    Forward f = {.w = winograd_forward(g, call, kernels), .norm = norm, .images = images};
+    Forward f = {.w = forward, .norm = norm, .images = images};
     f.w.workspace = behind_norm(g, call);
     threads_run(call->threads, tasks, forward_task, &f);
     return true;
@@ -129,14 +131,14 @@ static void step_end(void *context, int image, int count, int worker) {
     }
 }
 
-bool winograd_backward_with(const ConvGeometry *g, const Call *call, const NormRun *norm,
-                            const Kernels *kernels) {
+bool winograd_pair_backward(Winograd to_input, const ConvGeometry *g, const Call *call,
+                            const NormRun *norm) {
     if (!pays(g) || call->param_gradient[0] == NULL || call->param_gradient[1] != NULL ||
         !winograd_weights_whole(g)) {
         return false;
     }
     const int threads = threads_count(call->threads);
-    Backward b = {.w = winograd_to_input(g, call, kernels),
+    Backward b = {.w = to_input,
                   .norm = norm,
                   .pixels = g->out_height * g->out_width,
                   .buffer = buffer_floats(g)};
@@ -144,7 +146,7 @@ bool winograd_backward_with(const ConvGeometry *g, const Call *call, const NormR
     b.buffers = b.w.workspace +
                 threads * (ptrdiff_t)(winograd_worker_bytes(g->out_channels) / sizeof(float));
     const WinogradSteps steps = {step_images(g), step_begin, step_end, &b};
-    winograd_weights_steps(g, kernels, call->input[0], &steps, call->param_gradient[0],
+    winograd_weights_steps(g, to_input.kernels, call->input[0], &steps, call->param_gradient[0],
                            b.buffers + threads * b.buffer, call->threads);
     return true;
 }

@@ -12,7 +12,9 @@
 // A cell is so small that its sums, four times as many as its weights, stay in the second cache.
 // Chunks depend on shapes and batch alone, so that dw does too.
 
-#include "backend/cpu/conv_winograd.h"
+#include "backend/cpu/conv_winograd_weights.h"
+
+#include "backend/cpu/conv_winograd_tiles.h"
 
 enum {
     TILES_MAX = 32, // in a block
