@@ -11,3 +11,7 @@ foreach(script ${scripts})
   string(REGEX REPLACE "^test_" "" name ${name})
   resnet_add_test(${folder}.${name} bash ${script})
 endforeach()
+# It takes times, for which nothing else may run.
+if(TEST ${RESNET_TEST_PREFIX}static.program)
+  set_tests_properties(${RESNET_TEST_PREFIX}static.program PROPERTIES RUN_SERIAL ON)
+endif()
