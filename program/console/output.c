@@ -19,23 +19,23 @@ const char *style_begin(FILE *stream, Style style) {
     return plain ? "" : sequences[style];
 }
 
+static void say(Style style, const char *begin, const char *format, va_list arguments) {
+    fprintf(stderr, "%s%s%s ", style_begin(stderr, style), begin, style_begin(stderr, STYLE_PLAIN));
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
+
 void output_error(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "%sresnet:%s ", style_begin(stderr, STYLE_RED),
-            style_begin(stderr, STYLE_PLAIN));
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    say(STYLE_RED, "resnet:", format, arguments);
     va_end(arguments);
 }
 
 void output_warning(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "%sresnet: warning:%s ", style_begin(stderr, STYLE_YELLOW),
-            style_begin(stderr, STYLE_PLAIN));
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    say(STYLE_YELLOW, "resnet: warning:", format, arguments);
     va_end(arguments);
 }
 

@@ -84,7 +84,7 @@ Status block_alloc(size_t bytes, const char *what, void **out) {
     // them all here took longer than a small network's first run.
     enum { HUGE_PAGE = 2 << 20 };
     const size_t alignment = bytes >= 2 * (size_t)HUGE_PAGE ? HUGE_PAGE : BLOCK_ALIGNMENT;
-    const size_t rounded = (bytes + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
+    const size_t rounded = block_aligned(bytes);
     const size_t whole = rounded + alignment + sizeof(void *);
     char *base = whole > bytes ? calloc(1, whole) : NULL;
     if (base == NULL) {

@@ -10,6 +10,11 @@
 // Every large block begins on such a boundary: a cache line and the widest vector.
 #define BLOCK_ALIGNMENT 64
 
+// Bytes up to where the next block may begin.
+static inline size_t block_aligned(size_t bytes) {
+    return (bytes + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
+}
+
 typedef struct Arena Arena;
 
 // NULL when memory is out.

@@ -31,16 +31,19 @@ const ModelInfo *model_info_named(const char *name) {
 }
 
 static Status find_model(const char *name, const Family **family, int *member) {
-    NearNames near = {0};
     for (int f = 0; f < FAMILY_COUNT; f++) {
         for (int m = 0; m < FAMILIES[f]->count; m++) {
-            near_names_offer(&near, name, FAMILIES[f]->info(m)->name);
             if (strcmp(FAMILIES[f]->info(m)->name, name) == 0) {
                 *family = FAMILIES[f];
                 *member = m;
                 return STATUS_OK;
             }
         }
+    }
+    NearNames near = {0};
+    const ModelInfo *info = NULL;
+    for (int i = 0; (info = model_info(i)) != NULL; i++) {
+        near_names_offer(&near, name, info->name);
     }
     char names[512];
     near_names_text(&near, names, sizeof names);

@@ -37,10 +37,6 @@ struct Network {
     int32_t *labels;
 };
 
-static size_t align_bytes(size_t bytes) {
-    return (bytes + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
-}
-
 // Fuses, plans, and adds up sizes: all of a network but its blocks.
 static Status network_layout(Network *network, const Graph *graph, const NetworkOptions *options) {
     TRY(graph_status(graph));
@@ -82,7 +78,7 @@ static Status network_layout(Network *network, const Graph *graph, const Network
         if (node->op == OP_INPUT) {
             continue;
         }
-        network->prepared_bytes += align_bytes(
+        network->prepared_bytes += block_aligned(
             options->backend->prepared_size(network->graph, node, options->batch, options->phase));
         size_t workspace = options->backend->workspace_size(network->graph, node, options->batch,
                                                             options->phase, threads);
@@ -167,7 +163,7 @@ static Status network_allocate(Network *network) {
             call_init(network, i, plan->late_value, bytes > 0 ? prepared : NULL,
                       &network->late_calls[i]);
         }
-        prepared += align_bytes(bytes);
+        prepared += block_aligned(bytes);
     }
     network->stale = true;
     return STATUS_OK;

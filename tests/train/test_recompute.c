@@ -2,107 +2,26 @@
 // Recomputation changes memory and time, and nothing else: not a bit of the losses, the gradients
 // and the running statistics of any kind of net, nor of a checkpoint, for any number of threads,
 // and also where a training goes on with it that began without.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "network/network.h"
+#include "passes.h"
 #include "scratch_training.h"
 
-enum { BATCH = 3, PASSES = 2 };
-
-// What passes leave behind.
-typedef struct Outcome {
-    float *gradients, *running;
-    double loss[PASSES][BATCH];
-    size_t bytes;
-} Outcome;
-
-static void require(Status status) {
-    if (status != STATUS_OK) {
-        fail_msg("%s", status_message());
-    }
-}
-
-static float *copy(const float *from, size_t elements) {
-    float *to = malloc((elements + 1) * sizeof *to);
-    assert_non_null(to);
-    memcpy(to, from, elements * sizeof *to);
-    return to;
-}
-
-// The passes differ in their input, their momentum and their draws for dropout, and the last one is
-// short of a sample.
-static Outcome run_passes(const Graph *graph, const Backend *backend, int threads, bool fuse,
-                          bool recompute) {
-    Outcome out = {0};
-    Threads *pool = NULL;
-    Parameters *parameters = NULL;
-    Network *network = NULL;
-    NetworkOptions options = {.backend = backend,
-                              .batch = BATCH,
-                              .phase = PHASE_TRAINING,
-                              .fuse = fuse,
-                              .recompute = recompute};
-    require(threads_create(threads, &pool));
-    options.threads = pool;
-    require(parameters_create(graph, sizeof(float), true, &parameters));
-    parameters_init(parameters, graph, 5);
-    require(network_bytes(graph, &options, &out.bytes));
-    require(network_create(graph, parameters, &options, &network));
-    const size_t sample = shape_elements(graph_shape(graph, graph->input));
-    for (int p = 0; p < PASSES; p++) {
-        float *input = network_input(network);
-        for (size_t i = 0; i < BATCH * sample; i++) {
-            input[i] = (float)random_normal(2, RANDOM_TEST, (uint64_t)p, i);
-        }
-        for (int i = 0; i < BATCH; i++) {
-            network_labels(network)[i] = 2 * i + p;
-        }
-        const PassOptions pass = {.count = BATCH - p,
-                                  .norm_momentum = 0.1f * (float)(p + 1),
-                                  .loss_scale = 0.5f,
-                                  .seed = 3,
-                                  .iteration = (uint64_t)p};
-        network_forward(network, &pass);
-        for (int i = 0; i < pass.count; i++) {
-            out.loss[p][i] = network_loss(network, i);
-        }
-        network_backward(network, &pass);
-    }
-    out.gradients = copy(parameters->gradients, graph->trainable_elements);
-    out.running = copy(parameters->running, graph->running_elements);
-    network_destroy(network);
-    parameters_destroy(parameters);
-    threads_destroy(pool);
-    return out;
-}
-
-static void outcome_free(Outcome *outcome) {
-    free(outcome->gradients);
-    free(outcome->running);
-}
+enum { BATCH = 3 };
 
 static void compare(const char *model, const Graph *graph, const Backend *backend, bool fuse) {
-    Outcome plain = run_passes(graph, backend, 1, fuse, false);
+    NetworkOptions options = {
+        .backend = backend, .batch = BATCH, .phase = PHASE_TRAINING, .fuse = fuse};
+    Passes plain = passes_run(graph, options, 1);
+    options.recompute = true;
     for (int threads = 1; threads <= 2; threads++) {
-        Outcome less = run_passes(graph, backend, threads, fuse, true);
-        bool same =
-            memcmp(plain.gradients, less.gradients, graph->trainable_elements * sizeof(float)) == 0;
-        same = same &&
-               memcmp(plain.running, less.running, graph->running_elements * sizeof(float)) == 0;
-        same = same && memcmp(plain.loss, less.loss, sizeof plain.loss) == 0;
-        if (!same) {
+        Passes less = passes_run(graph, options, threads);
+        if (!passes_same(graph, BATCH, &plain, &less)) {
             fail_msg("%s, %s, %d threads, %s: other bits", model, backend->name, threads,
                      fuse ? "fused" : "plain");
         }
         assert_true(threads > 1 || less.bytes < plain.bytes);
-        outcome_free(&less);
+        passes_free(&less);
     }
-    outcome_free(&plain);
+    passes_free(&plain);
 }
 
 // Basic blocks, no shortcuts, bottlenecks that begin with a norm, squeeze-excite, inceptions with

@@ -296,10 +296,9 @@ typedef struct ConvPath {
     void (*prepare)(const ConvGeometry *g, const Call *call, const Kernels *kernels);
     void (*forward)(const ConvGeometry *g, const Call *call, const Kernels *kernels);
     void (*backward)(const ConvGeometry *g, const Call *call, const Kernels *kernels);
-    // Training, together with the norm behind the convolution, all of whose work that leaves undone
-    // is said there; false: nothing is done. NULL: never. Forward takes the norm's moments;
-    // backward, which norm_backward_begin() comes before, its gradient. The workspace begins with
-    // the norm's, and is at least norm_workspace_bytes() and what is asked for.
+    // Training: the same, and what norm.h lets a convolution do for the norm behind it: forward all
+    // moments, and backward, after norm_backward_begin(), all of the gradient. False: nothing is
+    // done, as for NULL. The workspace begins with the norm's.
     bool (*forward_with)(const ConvGeometry *g, const Call *call, const NormRun *norm,
                          const Kernels *kernels);
     bool (*backward_with)(const ConvGeometry *g, const Call *call, const NormRun *norm,

@@ -87,7 +87,7 @@ size_t int8_sweep_bytes(const ConvGeometry *g) {
     const ConvView view = view_of(&dwords, 0);
     const size_t bytes =
         strip_floats(&dwords, &view) * sizeof(float) + (size_t)conv_taps(&dwords) * sizeof(int32_t);
-    return (bytes + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
+    return block_aligned(bytes);
 }
 
 // What the tiles of one strip and panel have in common.

@@ -246,7 +246,7 @@ static size_t strip_bytes(const ConvSweep *sweep) {
 
 size_t conv_sweep_bytes(const ConvGeometry *g, const ConvSweep *sweep) {
     const size_t bytes = strip_bytes(sweep) + (size_t)conv_taps(g) * sizeof(int32_t);
-    return (bytes + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
+    return block_aligned(bytes);
 }
 
 // Items are ordered by group, then image, then strip.

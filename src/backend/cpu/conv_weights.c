@@ -354,7 +354,7 @@ static void reduce_bias(const Run *run) {
 static size_t worker_bytes(const ConvGeometry *g, const Plan *plan) {
     const size_t bytes = (plan->input_floats + plan->gradient_floats) * sizeof(float) +
                          (size_t)conv_taps(g) * sizeof(int32_t);
-    return (bytes + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
+    return block_aligned(bytes);
 }
 
 size_t conv_weights_bytes(const ConvGeometry *g, int threads) {

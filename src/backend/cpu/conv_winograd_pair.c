@@ -44,7 +44,7 @@ static ptrdiff_t buffer_floats(const ConvGeometry *g) {
 static size_t norm_bytes(const ConvGeometry *g, int batch) {
     const Shape shape = {g->out_channels, g->out_height, g->out_width};
     const size_t bytes = norm_workspace_bytes(shape, batch);
-    return (bytes + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
+    return block_aligned(bytes);
 }
 
 // The norm's workspace; then forward's of each worker, or backward's, its dy, and what dw needs.
@@ -76,8 +76,7 @@ static void forward_task(void *context, int task, int worker) {
     const int image = task * f->images, left = f->w.batch - image;
     const int count = left < f->images ? left : f->images, pixels = f->w.height * f->w.width;
     winograd_images(&f->w, image, count, f->w.source + (ptrdiff_t)image * pixels * f->w.depth,
-                    f->w.workspace +
-                        worker * (ptrdiff_t)(winograd_worker_bytes(f->w.depth) / sizeof(float)));
+                    worker);
     norm_moments(f->norm, (int64_t)image * pixels, (int64_t)count * pixels);
 }
 
@@ -125,9 +124,7 @@ static const float *step_begin(void *context, int image, int count, int worker) 
 static void step_end(void *context, int image, int count, int worker) {
     const Backward *b = context;
     if (b->w.out != NULL) {
-        winograd_images(&b->w, image, count, b->buffers + worker * b->buffer,
-                        b->w.workspace + worker * (ptrdiff_t)(winograd_worker_bytes(b->w.depth) /
-                                                              sizeof(float)));
+        winograd_images(&b->w, image, count, b->buffers + worker * b->buffer, worker);
     }
 }
 

@@ -56,21 +56,21 @@ size_t winograd_worker_bytes(int depth) {
     return (size_t)r.worker * sizeof(float);
 }
 
-static Run run_begin(const Winograd *w, int batch, int *held) {
+static Run run_begin(const Winograd *w, int batch) {
     Run r = {.w = w,
              .source = w->source,
              .residual = w->residual,
              .out = w->out,
              .tiles = winograd_tiles(batch, w->height, w->width),
              .splits = 1,
-             .panels = panel_count(w->kernels, w->lanes),
-             .held = held};
+             .panels = panel_count(w->kernels, w->lanes)};
     set_layout(&r, w->depth);
     r.blocks = (r.tiles.count + r.most - 1) / r.most;
     return r;
 }
 
-static void run_block(const Run *r, int block, int split, int worker, float *workspace) {
+// `held`: the block whose input the worker has transformed.
+static void run_block(const Run *r, int block, int split, int worker, int *held) {
     const Winograd *w = r->w;
     const int t0 = (int)((int64_t)r->tiles.count * block / r->blocks);
     const int t1 = (int)((int64_t)r->tiles.count * (block + 1) / r->blocks);
@@ -90,14 +90,14 @@ static void run_block(const Run *r, int block, int split, int worker, float *wor
                                        .plane = r->plane,
                                        .input_point = r->input_point,
                                        .sum_point = r->sum_point};
-    float *strip = workspace, *input = strip + WINOGRAD_STRIP_FLOATS;
+    float *strip = w->workspace + worker * r->worker, *input = strip + WINOGRAD_STRIP_FLOATS;
     float *sums = input + WINOGRAD_POINTS * r->input_point;
     const WinogradSource source = {w->kernels, &r->tiles, r->source, w->depth, 0, w->depth};
     WinogradSource out = {w->kernels, &r->tiles, r->out, w->lanes, 0, 0};
     // Tasks come in order: a worker often gets the same block again.
-    if (r->held[worker] != block) {
+    if (*held != block) {
         winograd_transform(&source, false, t0, t1, strip, r->input_point, r->plane, input);
-        r->held[worker] = block;
+        *held = block;
     }
     const int steps = (p1 - p0) * WINOGRAD_POINTS;
     WinogradAhead ahead[2] = {winograd_ahead(&source, false, t1, t1 + (t1 - t0), steps)};
@@ -118,13 +118,14 @@ static void run_task(void *context, int task, int worker) {
     const int begin = (int)((int64_t)r->blocks * range / r->ranges);
     const int end = (int)((int64_t)r->blocks * (range + 1) / r->ranges);
     for (int block = begin; block < end; block++) {
-        run_block(r, block, task % r->splits, worker, r->w->workspace + worker * r->worker);
+        run_block(r, block, task % r->splits, worker, &r->held[worker]);
     }
 }
 
 void winograd_run(const Winograd *w, Threads *threads) {
     int held[THREADS_MAX];
-    Run r = run_begin(w, w->batch, held);
+    Run r = run_begin(w, w->batch);
+    r.held = held;
     r.ranges = least(r.blocks, RANGES_MAX);
     r.splits = least(r.panels, (ENOUGH_TASKS + r.blocks - 1) / r.blocks);
     for (int i = 0; i < threads_count(threads); i++) {
@@ -133,15 +134,14 @@ void winograd_run(const Winograd *w, Threads *threads) {
     threads_run(threads, r.ranges * r.splits, run_task, &r);
 }
 
-void winograd_images(const Winograd *w, int image, int count, const float *source,
-                     float *workspace) {
+void winograd_images(const Winograd *w, int image, int count, const float *source, int worker) {
     int held = -1;
-    Run r = run_begin(w, count, &held);
+    Run r = run_begin(w, count);
     const ptrdiff_t place = (ptrdiff_t)image * w->height * w->width * w->lanes;
     r.source = source;
     r.residual = w->residual != NULL ? w->residual + place : NULL;
     r.out = w->out + place;
     for (int block = 0; block < r.blocks; block++) {
-        run_block(&r, block, 0, 0, workspace);
+        run_block(&r, block, 0, worker, &held);
     }
 }

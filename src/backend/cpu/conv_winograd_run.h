@@ -11,18 +11,15 @@ typedef struct Winograd {
     int batch, height, width, depth, lanes;
     const float *source, *weights;
     const float *start, *residual; // or NULL
-    float *out;                    // NULL: not wanted
+    float *out;
     bool relu;
-    float *workspace;
+    float *workspace; // winograd_worker_bytes() for each worker
 } Winograd;
 
-// Bytes of workspace for one worker.
 size_t winograd_worker_bytes(int depth);
 // All images, by all workers.
 void winograd_run(const Winograd *w, Threads *threads);
-// `count` images from `image` on, by the calling worker; `source` is those images alone, and
-// `workspace` the worker's.
-void winograd_images(const Winograd *w, int image, int count, const float *source,
-                     float *workspace);
+// `count` images from `image` on, by one worker, the calling one; `source` is those images alone.
+void winograd_images(const Winograd *w, int image, int count, const float *source, int worker);
 
 #endif

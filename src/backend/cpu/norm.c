@@ -81,20 +81,22 @@ static Piece task_rows(const NormRun *run, int task) {
     return piece_at(run->rows, piece_rows(run->channels), task);
 }
 
+static void chunk_moments(const NormRun *run, int chunk) {
+    Piece rows = piece_at(run->rows, run->chunk_rows, chunk);
+    run->kernels->moments((const float *)run->call->input[0] + rows.begin * run->channels,
+                          rows.count, run->channels, partial(run, chunk, 0, 0),
+                          partial(run, chunk, 1, 0), partial(run, chunk, 2, 0));
+}
+
 static void moments_task(void *context, int task, int worker) {
     (void)worker;
-    const NormRun *run = context;
-    Piece rows = piece_at(run->rows, run->chunk_rows, task);
-    run->kernels->moments((const float *)run->call->input[0] + rows.begin * run->channels,
-                          rows.count, run->channels, partial(run, task, 0, 0),
-                          partial(run, task, 1, 0), partial(run, task, 2, 0));
+    chunk_moments(context, task);
 }
 
 void norm_moments(const NormRun *run, int64_t first, int64_t count) {
-    NormRun own = *run;
     const int chunk = (int)(first / run->chunk_rows), chunks = pieces_of(count, run->chunk_rows);
     for (int i = chunk; i < chunk + chunks; i++) {
-        moments_task(&own, i, 0);
+        chunk_moments(run, i);
     }
 }
 
@@ -156,6 +158,15 @@ static void normalise_task(void *context, int task, int worker) {
                             run->stream);
 }
 
+// What training multiplies with, from the batch's statistics.
+static void set_scale(const NormRun *run) {
+    const float *scale = run->call->param[0],
+                *inverse = (const float *)run->call->saved + run->channels;
+    for (int c = 0; c < run->channels; c++) {
+        run->scale[c] = scale[c] * inverse[c];
+    }
+}
+
 static void normalise_all(NormRun *run) {
     threads_run(run->call->threads, row_tasks(run), normalise_task, run);
 }
@@ -163,11 +174,8 @@ static void normalise_all(NormRun *run) {
 void norm_forward_end(NormRun *run) {
     const Call *call = run->call;
     threads_run(call->threads, combine_tasks(run), statistics_task, run);
-    const float *scale = call->param[0], *saved = call->saved;
-    run->mean = saved;
-    for (int c = 0; c < run->channels; c++) {
-        run->scale[c] = scale[c] * saved[run->channels + c];
-    }
+    run->mean = call->saved;
+    set_scale(run);
     normalise_all(run);
 }
 
@@ -243,17 +251,14 @@ static void factors_task(void *context, int task, int worker) {
 void norm_backward_begin(NormRun *run) {
     const Call *call = run->call;
     const Node *node = call->node;
-    const float *scale = call->param[0], *saved = call->saved;
-    for (int c = 0; c < run->channels; c++) {
-        run->scale[c] = scale[c] * saved[run->channels + c];
-    }
+    set_scale(run);
     float *residual_gradient = call->accumulate[1] ? NULL : call->input_gradient[1];
     run->gradient = (NormGradient){
         .x = call->input[0],
         .output_gradient = call->output_gradient,
         .relu = node->relu,
         .output = node->relu && node->input[1] != NODE_NONE ? call->output : NULL,
-        .mean = saved,
+        .mean = call->saved,
         .scale = run->scale,
         .shift = call->param[1],
         .masked = residual_gradient,
