@@ -59,7 +59,7 @@ static const char page_style[] =
     "h1{font-size:1.4rem}h2{font-size:1.2rem}"
     "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}\n"
     "@media print{body{max-width:none;padding:0;font-size:10.5pt}h2,h3{break-after:avoid}"
-    "figure,blockquote,.verdict,tr,.runs li{break-inside:avoid}.scroll{overflow:visible}"
+    "figure,blockquote,.verdict,.scroll,tr,.runs li{break-inside:avoid}.scroll{overflow:visible}"
     ".blocks{flex-wrap:nowrap}.blocks svg{flex:0 1 auto;min-width:0}"
     "svg.net{max-width:100%;max-height:82vh}th,td{padding:.2rem .4rem}}\n";
 
