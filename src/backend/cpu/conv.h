@@ -157,21 +157,24 @@ static inline ptrdiff_t conv_strip_position(const ConvStrip *strip, const ConvPa
 }
 
 // How a part's grid is covered by tiles of at most `most` rows: the first half of a tile begins at
-// (y, x), its second half at (y2, x2). Of narrow images two rows are in one tile.
+// (y, x), its second half at (y2, x2). Of narrow images two rows are in one tile. Largest tiles are
+// the fastest by far, and tiny ones slow: when less than half of one is left, all are equal.
 typedef void ConvTileVisit(void *pass, int y, int x, int y2, int x2, int rows);
 
 static inline void conv_part_tiles(const ConvPart *part, int most, ConvTileVisit *visit,
                                    void *pass) {
     const int columns = part->x1 - part->x0, tiles = (columns + most - 1) / most;
+    const bool largest = columns % most * 2 >= most;
     int y = part->y0;
     for (; columns > 0 && columns * 2 <= most && y + 2 <= part->y1; y += 2) {
         visit(pass, y, part->x0, y + 1, part->x0, columns * 2);
     }
     for (; y < part->y1; y++) {
-        for (int i = 0; i < tiles; i++) {
-            const int x = part->x0 + columns * i / tiles;
-            const int rows = part->x0 + columns * (i + 1) / tiles - x;
+        int x = part->x0;
+        for (int i = tiles; i > 0; i--) {
+            const int left = part->x1 - x, rows = largest && left > most ? most : left / i;
             visit(pass, y, x, y, x + rows / 2, rows);
+            x += rows;
         }
     }
 }

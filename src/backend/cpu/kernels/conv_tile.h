@@ -115,6 +115,11 @@ conv_tile(const int rows, const int units, const bool pairs, const ConvTile *til
                 fetched += fetch;
             }
             const float *input0 = block0 + tile->tap[tap], *input1 = block1 + tile->tap[tap];
+            // The next block's input, or that of the tile beside this one, comes from the second
+            // cache: a line for each channel. With half vectors there are loads enough as it is.
+            const float *next = left > 1 ? block0 + tile->plane + tile->tap[0]
+                                         : tile->input[0] + tile->tap[0] + rows * CONV_BLOCK;
+            const int next_step = tap + 1 == tile->taps ? CONV_BLOCK : 0;
             for (int k = 0; k < depth; k++) {
                 Vec weight[TILE_UNITS * VECTORS];
                 UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
@@ -129,6 +134,10 @@ conv_tile(const int rows, const int units, const bool pairs, const ConvTile *til
                 }
                 __builtin_prefetch(ahead, 0, 2);
                 ahead += tile->ahead_step;
+                if (VECTORS == 1 && 2 * rows * units > TILE_ROWS) {
+                    __builtin_prefetch(next);
+                    next += next_step;
+                }
                 UNROLL for (int i = 0; i < TILE_ROWS; i++) {
                     if (i < rows) {
                         const float *value =
