@@ -24,8 +24,13 @@ static const Case cases[] = {
     {3, 1, 10, 11, 1, false, false},
     {2, 47, 14, 14, 48, false, false},
     {2, 300, 6, 8, 230, false, false},
-    // From taps: four tiles; five quads in two parts; blocks that are no whole quads.
+    // From taps: four tiles, cut into three outputs or not; sixteen; five quads in two parts;
+    // blocks that are no whole quads; of several images.
     {1, 300, 7, 8, 230, false, true},
+    {1, 300, 8, 8, 230, false, true},
+    {1, 300, 7, 7, 230, false, true},
+    {1, 257, 14, 14, 260, false, true},
+    {5, 270, 7, 10, 250, false, true},
     {1, 256, 28, 20, 256, false, true},
     {2, 261, 9, 13, 270, false, true},
 };

@@ -91,17 +91,24 @@ static double backward_size(const Data *d, int lane, int channel, int tap) {
     return fabs(d->a.w[(channel * d->c->channels + lane) * 9 + 8 - tap]);
 }
 
+// Where tile i begins along an axis. Those that make a map, not a gradient of weights, are cut into
+// tiles of four and of three outputs.
+static int begin_of(int i, int extent, bool even) {
+    const int left = extent - 3 * ((extent + 3) / 4), fours = left > 0 ? left : 0;
+    return even ? 3 * i + (i < fours ? i : fours) : 4 * i;
+}
+
 static int tiles_of(const Data *d) { return (d->c->width + 3) / 4 * ((d->c->height + 3) / 4); }
 
 // |B'| |x| |B|, or |A| |x| |A'| of a gradient, of one image: [tile][channel][point].
-static double *tile_sizes(const Data *d, const float *x, int depth, bool gradient) {
+static double *tile_sizes(const Data *d, const float *x, int depth, bool even, bool gradient) {
     const int height = d->c->height, width = d->c->width, tile_columns = (width + 3) / 4;
     const int side = gradient ? OUTPUTS : SIDE, pad = gradient ? 0 : 1;
     double *sizes = reals((size_t)(tiles_of(d) * depth * POINTS), NULL);
     for (int t = 0; t < tiles_of(d); t++) {
         for (int i = 0; i < side * side; i++) {
-            const int y = t / tile_columns * 4 - pad + i / side,
-                      xx = t % tile_columns * 4 - pad + i % side;
+            const int y = begin_of(t / tile_columns, height, even) - pad + i / side,
+                      xx = begin_of(t % tile_columns, width, even) - pad + i % side;
             if (y < 0 || y >= height || xx < 0 || xx >= width) {
                 continue;
             }
@@ -123,7 +130,7 @@ static void sizes_of_image(const Data *d, const float *x, int depth, int lanes, 
                            double *m) {
     const int height = d->c->height, width = d->c->width;
     const int tile_columns = (width + 3) / 4, tiles = tiles_of(d);
-    double *input = tile_sizes(d, x, depth, false);
+    double *input = tile_sizes(d, x, depth, true, false);
     double *kernel = reals((size_t)(depth * POINTS), NULL);
     for (int n = 0; n < lanes; n++) {
         for (int i = 0; i < depth * POINTS; i++) {
@@ -140,9 +147,14 @@ static void sizes_of_image(const Data *d, const float *x, int depth, int lanes, 
                     sums[p] += kernel[c * POINTS + p] * input[(t * depth + c) * POINTS + p];
                 }
             }
+            const int row = t / tile_columns, column = t % tile_columns;
+            const int y_end = begin_of(row + 1, height, true);
+            const int x_end = begin_of(column + 1, width, true);
             for (int i = 0; i < OUTPUTS * OUTPUTS; i++) {
-                const int y = t / tile_columns * 4 + i / 4, xx = t % tile_columns * 4 + i % 4;
-                for (int p = 0; p < POINTS && y < height && xx < width; p++) {
+                const int y = begin_of(row, height, true) + i / 4;
+                const int xx = begin_of(column, width, true) + i % 4;
+                const bool inside = y < height && xx < width && y < y_end && xx < x_end;
+                for (int p = 0; p < POINTS && inside; p++) {
                     m[(y * width + xx) * lanes + n] +=
                         size_a[i / 4][p / SIDE] * size_a[i % 4][p % SIDE] * sums[p];
                 }
@@ -160,8 +172,8 @@ static double *weight_bounds(const Data *d) {
     double *m = reals(d->a.weights, NULL), *sums = reals(d->a.weights / 9 * POINTS, NULL);
     for (int image = 0; image < c->batch; image++) {
         const int pixels = image * c->height * c->width;
-        double *x = tile_sizes(d, d->a.x + (size_t)(pixels * in), in, false);
-        double *dy = tile_sizes(d, d->a.dy + (size_t)(pixels * out), out, true);
+        double *x = tile_sizes(d, d->a.x + (size_t)(pixels * in), in, false, false);
+        double *dy = tile_sizes(d, d->a.dy + (size_t)(pixels * out), out, false, true);
         for (int i = 0; i < out * in; i++) {
             for (int t = 0; t < tiles; t++) {
                 const double *a = x + (t * in + i % in) * POINTS;

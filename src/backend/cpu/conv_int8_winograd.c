@@ -212,8 +212,8 @@ static void transform_output(const Winograd *w, int panel, int t0, int t1, const
     for (int t = t0; t < t1; t++) {
         const WinogradPlace at = winograd_place(&w->tiles, t);
         const ptrdiff_t pixel = ((ptrdiff_t)at.image * w->g->height + at.y) * image_width + at.x;
-        tile.rows = least(WINOGRAD_OUTPUTS, w->g->height - at.y);
-        tile.columns = least(WINOGRAD_OUTPUTS, image_width - at.x);
+        tile.rows = at.height;
+        tile.columns = at.width;
         tile.from = sums + (ptrdiff_t)(t - t0) * width;
         tile.output = (char *)w->call->output + (pixel * w->out_pixel + first) * element;
         tile.residual = w->call->input[1] == NULL ? NULL

@@ -132,10 +132,11 @@ static void run_task(void *context, int task, int worker) {
                              .point = s->input_point});
         }
         for (int panel = 0; panel < panel_count(s->kernels, products.lanes); panel++) {
-            winograd_multiply(&products, panel, t1 - t0, input, sums, NULL, 0);
+            winograd_multiply(&products, panel, t1 - t0, NULL, input, sums, NULL, 0);
             winograd_transform_sums(&target, panel * panel_lanes(s->kernels),
                                     panel_width(s->kernels, products.lanes, panel),
-                                    task * columns + t0, task * columns + t1, sums, s->sum_point);
+                                    task * columns + t0, task * columns + t1, NULL, sums,
+                                    s->sum_point);
         }
     }
 }

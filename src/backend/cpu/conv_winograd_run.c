@@ -61,7 +61,7 @@ static Run run_begin(const Winograd *w, int batch) {
              .source = w->source,
              .residual = w->residual,
              .out = w->out,
-             .tiles = winograd_tiles(batch, w->height, w->width),
+             .tiles = winograd_even_tiles(batch, w->height, w->width),
              .splits = 1,
              .panels = panel_count(w->kernels, w->lanes)};
     set_layout(&r, w->depth);
@@ -75,6 +75,7 @@ static void run_block(const Run *r, int block, int split, int worker, int *held)
     const int t0 = (int)((int64_t)r->tiles.count * block / r->blocks);
     const int t1 = (int)((int64_t)r->tiles.count * (block + 1) / r->blocks);
     const int p0 = r->panels * split / r->splits, p1 = r->panels * (split + 1) / r->splits;
+    const WinogradOrder order = winograd_order(&r->tiles, t0, t1);
     const WinogradTarget target = {.output = w->kernels->winograd->output,
                                    .tiles = &r->tiles,
                                    .lanes = w->lanes,
@@ -96,7 +97,7 @@ static void run_block(const Run *r, int block, int split, int worker, int *held)
     WinogradSource out = {w->kernels, &r->tiles, r->out, w->lanes, 0, 0};
     // Tasks come in order: a worker often gets the same block again.
     if (*held != block) {
-        winograd_transform(&source, false, t0, t1, strip, r->input_point, r->plane, input);
+        winograd_transform(&source, false, t0, t1, &order, strip, r->input_point, r->plane, input);
         *held = block;
     }
     const int steps = (p1 - p0) * WINOGRAD_POINTS;
@@ -105,9 +106,9 @@ static void run_block(const Run *r, int block, int split, int worker, int *held)
         out.first = panel * panel_lanes(w->kernels);
         out.channels = least(panel_width(w->kernels, w->lanes, panel), w->lanes - out.first);
         ahead[1] = winograd_ahead(&out, true, t0, t1, WINOGRAD_POINTS);
-        winograd_multiply(&products, panel, t1 - t0, input, sums, ahead, 2);
+        winograd_multiply(&products, panel, t1 - t0, &order, input, sums, ahead, 2);
         winograd_transform_sums(&target, out.first, panel_width(w->kernels, w->lanes, panel), t0,
-                                t1, sums, r->sum_point);
+                                t1, &order, sums, r->sum_point);
     }
 }
 

@@ -3,7 +3,7 @@
 // quarter of the 36 numbers to be read from memory. See winograd_kernels.h.
 //
 //     for each block of tiles, and each range of units, 16 output channels each (a task)
-//         transform the input: [block of channels][point][tile][16]
+//         transform the input: [block of channels][point][slot][16]
 //         for each unit
 //             for each group of input channels, for each row of points
 //                 sums += tiles * weights, made of the group's taps
@@ -27,7 +27,7 @@ enum {
     // Tiles in a block: so many that making their weights costs little, and so few that a block,
     // with taps now and next, stays about in the second cache.
     TILES_DEEP = 16,
-    TILES_MAX = 28,
+    TILES_MAX = WINOGRAD_BLOCK_MAX,
     DEEP = 256, // channels
     // Channels whose taps are read once for all rows of points, and stay in the first cache: 18 KB.
     GROUP = 32,
@@ -80,7 +80,8 @@ typedef struct Run {
     int held[THREADS_MAX]; // the block that each worker has transformed; -1 for none
 } Run;
 
-static void run_unit(const Run *run, int unit, int t0, int t1, float *worker) {
+static void run_unit(const Run *run, int unit, int t0, int t1, const WinogradOrder *order,
+                     float *worker) {
     const Layout *l = &run->layout;
     const int depth = run->geometry->channels;
     const float *taps = run->taps + (ptrdiff_t)unit * depth * CHANNEL;
@@ -95,7 +96,8 @@ static void run_unit(const Run *run, int unit, int t0, int t1, float *worker) {
                 .input = input + y * WINOGRAD_SIDE * l->point,
                 .row = y,
                 .channels = channels,
-                .tiles = ceil_divide(t1 - t0, WINOGRAD_QUAD) * WINOGRAD_QUAD,
+                .tiles = winograd_range(order, y, 0),
+                .last = winograd_range(order, y, WINOGRAD_SIDE - 1),
                 .plane = l->plane,
                 .point = l->point,
                 .sums = sums + y * WINOGRAD_SIDE * l->point,
@@ -105,7 +107,7 @@ static void run_unit(const Run *run, int unit, int t0, int t1, float *worker) {
         taps = next;
         input += GROUP / CONV_BLOCK * l->plane;
     }
-    winograd_transform_sums(&run->target, unit * UNIT, UNIT, t0, t1, sums, l->point);
+    winograd_transform_sums(&run->target, unit * UNIT, UNIT, t0, t1, order, sums, l->point);
 }
 
 static void run_task(void *context, int task, int worker) {
@@ -115,17 +117,18 @@ static void run_task(void *context, int task, int worker) {
     const int block = task / run->splits, split = task % run->splits;
     const int t0 = (int)((int64_t)run->tiles.count * block / run->blocks);
     const int t1 = (int)((int64_t)run->tiles.count * (block + 1) / run->blocks);
+    const WinogradOrder order = winograd_order(&run->tiles, t0, t1);
     float *strip = run->workspace + worker * l->worker;
     if (run->held[worker] != block) {
         const WinogradSource source = {run->kernels, &run->tiles, run->source,
                                        g->channels,  0,           g->channels};
-        winograd_transform(&source, false, t0, t1, strip, l->point, l->plane,
+        winograd_transform(&source, false, t0, t1, &order, strip, l->point, l->plane,
                            strip + WINOGRAD_STRIP_FLOATS);
         run->held[worker] = block;
     }
     const int end = run->units * (split + 1) / run->splits;
     for (int unit = run->units * split / run->splits; unit < end; unit++) {
-        run_unit(run, unit, t0, t1, strip);
+        run_unit(run, unit, t0, t1, &order, strip);
     }
 }
 
@@ -136,7 +139,7 @@ void winograd_taps_run(const ConvGeometry *g, const Call *call, const float *tap
                .source = call->input[0],
                .taps = taps,
                .workspace = call->workspace,
-               .tiles = winograd_tiles(g->batch, g->height, g->width),
+               .tiles = winograd_even_tiles(g->batch, g->height, g->width),
                .units = blocks_of(g->out_channels)};
     run.target = (WinogradTarget){.output = kernels->winograd->output,
                                   .tiles = &run.tiles,

@@ -5,6 +5,28 @@
 
 static int least(int a, int b) { return a < b ? a : b; }
 
+WinogradOrder winograd_order(const WinogradTiles *tiles, int t0, int t1) {
+    enum { CLASSES = 4 };
+    int class_of[WINOGRAD_BLOCK_MAX], count[CLASSES] = {0}, begin[CLASSES + 1] = {0};
+    for (int i = 0; i < t1 - t0; i++) {
+        const WinogradPlace at = winograd_place(tiles, t0 + i);
+        const bool high = at.row < tiles->high, wide = at.column < tiles->wide;
+        class_of[i] = high ? (wide ? 1 : 0) : (wide ? 2 : 3);
+        count[class_of[i]]++;
+    }
+    for (int i = 0; i < CLASSES; i++) {
+        begin[i + 1] = begin[i] + count[i];
+    }
+    WinogradOrder order = {.all = {0, begin[4]},
+                           .high = {0, begin[2]},
+                           .wide = {begin[1], begin[3]},
+                           .full = {begin[1], begin[2]}};
+    for (int i = 0; i < t1 - t0; i++) {
+        order.slots[i] = (uint8_t)begin[class_of[i]]++;
+    }
+    return order;
+}
+
 WinogradAhead winograd_ahead(const WinogradSource *source, bool write, int t0, int t1, int steps) {
     WinogradAhead ahead = {.source = source, .write = write, .tile = t0};
     ahead.end = least(t1, source->tiles->count);
@@ -19,11 +41,11 @@ static void ahead_place(WinogradAhead *ahead) {
     const WinogradTiles *tiles = ahead->source->tiles;
     const WinogradPlace at = winograd_place(tiles, ahead->tile);
     const int first = ahead->write || at.y == 0 ? at.y : at.y + 1;
-    const int end = at.y + WINOGRAD_OUTPUTS + (ahead->write ? 0 : 1);
+    const int end = at.y + at.height + (ahead->write ? 0 : 1);
     const ptrdiff_t pixel = ((ptrdiff_t)at.image * tiles->height + first) * tiles->width + at.x;
     ahead->from = ahead->source->images + ahead->source->first + pixel * ahead->source->pixel;
     ahead->rows = least(end, tiles->height) - first;
-    ahead->columns = least(WINOGRAD_OUTPUTS, tiles->width - at.x);
+    ahead->columns = at.width;
 }
 
 void winograd_ahead_step(WinogradAhead *ahead) {
@@ -51,12 +73,12 @@ void winograd_ahead_step(WinogradAhead *ahead) {
     }
 }
 
-// The pixels of `tiles` tiles side by side, with as many around them as `around` says; returns the
-// floats of a row.
-static ptrdiff_t fill_strip(const WinogradSource *source, WinogradPlace at, int tiles, int around,
-                            int first, int channels, float *strip) {
+// The pixels of `tiles` tiles side by side, `step` columns apart, with as many around them as
+// `around` says; returns the floats of a row.
+static ptrdiff_t fill_strip(const WinogradSource *source, WinogradPlace at, int tiles, int step,
+                            int around, int first, int channels, float *strip) {
     const WinogradTiles *map = source->tiles;
-    const int columns = tiles * WINOGRAD_OUTPUTS + 2 * around;
+    const int columns = (tiles - 1) * step + WINOGRAD_OUTPUTS + 2 * around;
     const int x0 = at.x - around, left = x0 < 0 ? -x0 : 0;
     const int pixels = least(columns, map->width - x0) - left;
     const float *image =
@@ -72,32 +94,46 @@ static ptrdiff_t fill_strip(const WinogradSource *source, WinogradPlace at, int 
     return (ptrdiff_t)columns * CONV_BLOCK;
 }
 
-void winograd_transform(const WinogradSource *source, bool gradient, int t0, int t1, float *strip,
-                        ptrdiff_t point, ptrdiff_t plane, float *to) {
+// How many tiles from `t` on, at most `most`, lie side by side, alike and in order.
+static int tiles_in_line(const WinogradTiles *tiles, WinogradPlace at, int most,
+                         const uint8_t *slots) {
+    const int alike = (at.column < tiles->wide ? tiles->wide : tiles->columns) - at.column;
+    int count = 1;
+    most = least(WINOGRAD_STRIP_TILES, least(alike, most));
+    while (count < most && (slots == NULL || slots[count] == slots[0] + count)) {
+        count++;
+    }
+    return count;
+}
+
+void winograd_transform(const WinogradSource *source, bool gradient, int t0, int t1,
+                        const WinogradOrder *order, float *strip, ptrdiff_t point, ptrdiff_t plane,
+                        float *to) {
     const WinogradKernels *kernels = source->kernels->winograd;
     for (int t = t0; t < t1;) {
         const WinogradPlace at = winograd_place(source->tiles, t);
-        const int row = source->tiles->columns - at.x / WINOGRAD_OUTPUTS; // tiles left in it
-        const int tiles = least(WINOGRAD_STRIP_TILES, least(row, t1 - t));
+        const uint8_t *slot = order != NULL ? order->slots + (t - t0) : NULL;
+        const int tiles = tiles_in_line(source->tiles, at, t1 - t, slot);
+        const int step = winograd_begin(at.column + 1, source->tiles->wide) - at.x;
+        float *first = to + (ptrdiff_t)(slot != NULL ? *slot : t - t0) * CONV_BLOCK;
         for (int c = 0; c < source->channels; c += CONV_BLOCK) {
-            const ptrdiff_t pitch =
-                fill_strip(source, at, tiles, gradient ? 0 : 1, source->first + c,
+            const ptrdiff_t row =
+                fill_strip(source, at, tiles, step, gradient ? 0 : 1, source->first + c,
                            least(CONV_BLOCK, source->channels - c), strip);
-            (gradient ? kernels->gradient : kernels->input)(strip, pitch, tiles,
-                                                            to + c / CONV_BLOCK * plane, point);
+            (gradient ? kernels->gradient : kernels->input)(strip, row, step * CONV_BLOCK, tiles,
+                                                            first + c / CONV_BLOCK * plane, point);
         }
-        to += (ptrdiff_t)tiles * CONV_BLOCK;
         t += tiles;
     }
 }
 
-void winograd_multiply(const WinogradProducts *products, int panel, int tiles, const float *input,
-                       float *sums, WinogradAhead ahead[], int aheads) {
+void winograd_multiply(const WinogradProducts *products, int panel, int tiles,
+                       const WinogradOrder *order, const float *input, float *sums,
+                       WinogradAhead ahead[], int aheads) {
     static const int32_t tap = 0;
     const ConvKernels *conv = products->kernels->conv;
     const int width = panel_width(products->kernels, products->lanes, panel);
     const int units = width / CONV_BLOCK, most = conv->rows[units - 1];
-    const int count = (tiles + most - 1) / most;
     const ptrdiff_t first = (ptrdiff_t)panel * panel_lanes(products->kernels);
     ConvTile tile = {.plane = products->plane,
                      .blocks = blocks_of(products->depth),
@@ -111,8 +147,13 @@ void winograd_multiply(const WinogradProducts *products, int panel, int tiles, c
         for (int i = 0; i < aheads; i++) {
             winograd_ahead_step(&ahead[i]);
         }
+        const WinogradRange range =
+            order != NULL ? winograd_range(order, point / WINOGRAD_SIDE, point % WINOGRAD_SIDE)
+                          : (WinogradRange){0, tiles};
+        const int slots = range.end - range.begin, count = (slots + most - 1) / most;
         for (int i = 0; i < count; i++) {
-            const int t = tiles * i / count, rows = tiles * (i + 1) / count - t;
+            const int t = range.begin + slots * i / count;
+            const int rows = range.begin + slots * (i + 1) / count - t;
             tile.input[0] = input + (ptrdiff_t)t * CONV_BLOCK;
             tile.input[1] = tile.input[0] + (ptrdiff_t)(rows / 2) * CONV_BLOCK;
             tile.output[0] = sums + (ptrdiff_t)t * width;
@@ -126,7 +167,7 @@ void winograd_multiply(const WinogradProducts *products, int panel, int tiles, c
 }
 
 void winograd_transform_sums(const WinogradTarget *target, int first, int width, int t0, int t1,
-                             const float *sums, ptrdiff_t point) {
+                             const WinogradOrder *order, const float *sums, ptrdiff_t point) {
     const WinogradTiles *tiles = target->tiles;
     WinogradOutput tile = {.point = point,
                            .lanes = least(width, target->lanes - first),
@@ -139,9 +180,9 @@ void winograd_transform_sums(const WinogradTarget *target, int first, int width,
         const WinogradPlace at = winograd_place(tiles, t);
         const ptrdiff_t pixel = ((ptrdiff_t)at.image * tiles->height + at.y) * tiles->width + at.x;
         const ptrdiff_t place = pixel * target->lanes + first;
-        tile.rows = least(WINOGRAD_OUTPUTS, tiles->height - at.y);
-        tile.columns = least(WINOGRAD_OUTPUTS, tiles->width - at.x);
-        tile.from = sums + (ptrdiff_t)(t - t0) * width;
+        tile.rows = at.height;
+        tile.columns = at.width;
+        tile.from = sums + (ptrdiff_t)(order != NULL ? order->slots[t - t0] : t - t0) * width;
         tile.output = target->out + place;
         tile.residual = target->residual != NULL ? target->residual + place : NULL;
         target->output(&tile);

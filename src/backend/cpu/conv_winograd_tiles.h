@@ -11,28 +11,71 @@
 typedef struct WinogradTiles {
     int height, width; // of an image
     int rows, columns; // of tiles in an image
-    int count;         // of all
+    // The first so many rows and columns of tiles have four outputs; those after them have three,
+    // which do without the last point of their row or column.
+    int high, wide;
+    int count; // of all
 } WinogradTiles;
 
-// Where a tile of outputs begins.
+// A tile of outputs: where it begins, and how many of its rows and columns lie in the image.
 typedef struct WinogradPlace {
-    int image, y, x;
+    int image, row, column; // of tiles
+    int y, x, height, width;
 } WinogradPlace;
 
 static inline int winograd_tiles_along(int extent) {
     return (extent + WINOGRAD_OUTPUTS - 1) / WINOGRAD_OUTPUTS;
 }
 
+// Tiles of four outputs; what is left is in the last ones.
 static inline WinogradTiles winograd_tiles(int batch, int height, int width) {
     const int rows = winograd_tiles_along(height), columns = winograd_tiles_along(width);
-    return (WinogradTiles){height, width, rows, columns, batch * rows * columns};
+    return (WinogradTiles){height, width, rows, columns, rows, columns, batch * rows * columns};
+}
+
+// As many tiles, of four and of three outputs: 14 are 4 + 4 + 3 + 3.
+static inline WinogradTiles winograd_even_tiles(int batch, int height, int width) {
+    WinogradTiles tiles = winograd_tiles(batch, height, width);
+    const int high = height - (WINOGRAD_OUTPUTS - 1) * tiles.rows;
+    const int wide = width - (WINOGRAD_OUTPUTS - 1) * tiles.columns;
+    tiles.high = high > 0 ? high : 0;
+    tiles.wide = wide > 0 ? wide : 0;
+    return tiles;
+}
+
+// The first output of tile i along an axis whose first `fours` tiles have four.
+static inline int winograd_begin(int i, int fours) {
+    return (WINOGRAD_OUTPUTS - 1) * i + (i < fours ? i : fours);
 }
 
 static inline WinogradPlace winograd_place(const WinogradTiles *tiles, int tile) {
     const int in_image = tile % (tiles->rows * tiles->columns);
-    return (WinogradPlace){tile / (tiles->rows * tiles->columns),
-                           in_image / tiles->columns * WINOGRAD_OUTPUTS,
-                           in_image % tiles->columns * WINOGRAD_OUTPUTS};
+    WinogradPlace at = {.image = tile / (tiles->rows * tiles->columns),
+                        .row = in_image / tiles->columns,
+                        .column = in_image % tiles->columns};
+    at.y = winograd_begin(at.row, tiles->high);
+    at.x = winograd_begin(at.column, tiles->wide);
+    at.height = winograd_begin(at.row + 1, tiles->high) - at.y;
+    at.width = winograd_begin(at.column + 1, tiles->wide) - at.x;
+    at.height = at.height < tiles->height - at.y ? at.height : tiles->height - at.y;
+    at.width = at.width < tiles->width - at.x ? at.width : tiles->width - at.x;
+    return at;
+}
+
+// Where tiles t0 … t1-1 lie in a block: so that those which have a point lie side by side, in
+// slots. First those of four rows and three columns, then 4x4, 3x4 and 3x3.
+enum { WINOGRAD_BLOCK_MAX = 28 };
+typedef struct WinogradOrder {
+    uint8_t slots[WINOGRAD_BLOCK_MAX];   // of each tile
+    WinogradRange all, high, wide, full; // slots of any; of four rows; of four columns; of both
+} WinogradOrder;
+
+WinogradOrder winograd_order(const WinogradTiles *tiles, int t0, int t1);
+
+// The slots whose tiles have a point.
+static inline WinogradRange winograd_range(const WinogradOrder *order, int row, int column) {
+    const bool low = row == WINOGRAD_SIDE - 1, right = column == WINOGRAD_SIDE - 1;
+    return low ? (right ? order->full : order->high) : (right ? order->wide : order->all);
 }
 
 // Distances that are an odd number of lines do not fall in the same sets of a cache.
@@ -59,10 +102,12 @@ enum {
 };
 
 // Transforms what tiles t0 … t1-1 see of an input, or for `gradient` their own pixels of an
-// output's gradient, to [point][block][tile][16], `point` floats from point to point and `plane`
-// from block to block. `strip`: room for WINOGRAD_STRIP_FLOATS.
-void winograd_transform(const WinogradSource *source, bool gradient, int t0, int t1, float *strip,
-                        ptrdiff_t point, ptrdiff_t plane, float *to);
+// output's gradient, to [point][block][slot][16], `point` floats from point to point and `plane`
+// from block to block. `order`: NULL where tiles lie as they come. `strip`: room for
+// WINOGRAD_STRIP_FLOATS.
+void winograd_transform(const WinogradSource *source, bool gradient, int t0, int t1,
+                        const WinogradOrder *order, float *strip, ptrdiff_t point, ptrdiff_t plane,
+                        float *to);
 
 // What some tiles will read (what their outputs see) or write (the outputs), fetched to cache piece
 // by piece while other tiles are multiplied: transforms would otherwise wait for memory, as they
@@ -89,10 +134,12 @@ typedef struct WinogradProducts {
     ptrdiff_t plane, input_point, sum_point;
 } WinogradProducts;
 
-// The sums [point][tile][lane] of one panel from tiles [point][block][tile][16]. `ahead` is stepped
-// once for each point.
-void winograd_multiply(const WinogradProducts *products, int panel, int tiles, const float *input,
-                       float *sums, WinogradAhead ahead[], int aheads);
+// The sums [point][slot][lane] of one panel from tiles [point][block][slot][16]: of all `tiles`
+// slots, or where there is an `order` of those that have the point. `ahead` is stepped once for
+// each point.
+void winograd_multiply(const WinogradProducts *products, int panel, int tiles,
+                       const WinogradOrder *order, const float *input, float *sums,
+                       WinogradAhead ahead[], int aheads);
 
 // What a convolution makes, and what it ends with.
 typedef struct WinogradTarget {
@@ -106,8 +153,8 @@ typedef struct WinogradTarget {
 } WinogradTarget;
 
 // Transforms the sums of tiles t0 … t1-1 back and writes the lanes first … first+width-1 of them,
-// as far as they exist: [point][tile][lane], `point` floats from point to point.
+// as far as they exist: [point][slot][lane], `point` floats from point to point.
 void winograd_transform_sums(const WinogradTarget *target, int first, int width, int t0, int t1,
-                             const float *sums, ptrdiff_t point);
+                             const WinogradOrder *order, const float *sums, ptrdiff_t point);
 
 #endif

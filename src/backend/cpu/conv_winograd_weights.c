@@ -124,9 +124,10 @@ static void run_tiles(const Task *task, const WinogradSource *dy, int t0, int t1
     const ConvGeometry *g = r->g;
     const Cell *cell = &task->cell;
     const int steps = task->panels * blocks_of(cell->channels) * WINOGRAD_POINTS;
-    winograd_transform(&task->x, false, t0, t1, task->strip, r->input_point, r->plane, task->input);
-    winograd_transform(dy, true, local, local + t1 - t0, task->strip, r->gradient_point, r->plane,
-                       task->gradient);
+    winograd_transform(&task->x, false, t0, t1, NULL, task->strip, r->input_point, r->plane,
+                       task->input);
+    winograd_transform(dy, true, local, local + t1 - t0, NULL, task->strip, r->gradient_point,
+                       r->plane, task->gradient);
     const int next = least(end, t1 + TILES_MAX), dy_next = r->steps != NULL ? t1 : next;
     WinogradAhead ahead[2] = {winograd_ahead(&task->x, false, t1, next, steps),
                               winograd_ahead(dy, false, t1, dy_next, steps)};

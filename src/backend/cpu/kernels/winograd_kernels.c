@@ -118,25 +118,25 @@ MAP_INLINE void transform_vector(const float *from, ptrdiff_t row, const bool gr
     }
 }
 
-MAP_INLINE void transform_strip(const float *strip, ptrdiff_t row, int tiles, const bool gradient,
-                                float *to, ptrdiff_t point) {
+MAP_INLINE void transform_strip(const float *strip, ptrdiff_t row, ptrdiff_t step, int tiles,
+                                const bool gradient, float *to, ptrdiff_t point) {
     for (int t = 0; t < tiles; t++) {
         for (int i = 0; i < CONV_BLOCK; i += LANES) {
             transform_vector(strip + i, row, gradient, to + i, point);
         }
-        strip += OUTPUTS * CONV_BLOCK;
+        strip += step;
         to += CONV_BLOCK;
     }
 }
 
-static void transform_input(const float *strip, ptrdiff_t row, int tiles, float *to,
+static void transform_input(const float *strip, ptrdiff_t row, ptrdiff_t step, int tiles, float *to,
                             ptrdiff_t point) {
-    transform_strip(strip, row, tiles, false, to, point);
+    transform_strip(strip, row, step, tiles, false, to, point);
 }
 
-static void transform_gradient(const float *strip, ptrdiff_t row, int tiles, float *to,
-                               ptrdiff_t point) {
-    transform_strip(strip, row, tiles, true, to, point);
+static void transform_gradient(const float *strip, ptrdiff_t row, ptrdiff_t step, int tiles,
+                               float *to, ptrdiff_t point) {
+    transform_strip(strip, row, step, tiles, true, to, point);
 }
 
 MAP_INLINE void output_lanes(const WinogradOutput *tile, int lane, int lanes) {

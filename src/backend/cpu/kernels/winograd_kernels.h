@@ -21,6 +21,10 @@
 // of a direct sum. Smaller tiles, F(2x2), are more exact and measured slower on every shape; F(6x6)
 // gains where images are larger than 100 pixels alone, with 8 times the error.
 //
+// The last point, infinity, is in the last row of A alone: tiles of three outputs do without it,
+// and take 30 or 25 multiplications. An image of 14x14 in tiles of 4 + 4 + 3 + 3 has 484 for each
+// pair of channels, 576 in 16 whole tiles.
+//
 // Of many channels the weights, 36 for 9, are read from memory more slowly than they are used. Such
 // layers keep w in memory and make G w G' where they multiply, without the divisors,
 //
@@ -90,11 +94,17 @@ typedef struct StemInput {
     ptrdiff_t point; // floats from point to point
 } StemInput;
 
-// What channels add to the sums of a row of six points and 16 lanes, from taps.
+// Tiles begin … end-1.
+typedef struct WinogradRange {
+    int begin, end;
+} WinogradRange;
+
+// What channels add to the sums of a row of six points and 16 lanes, from taps. Room for tiles is
+// in whole quads, and some beyond the range may be multiplied with them.
 typedef struct WinogradTapsRow {
     const float *taps, *input; // [channel][9][16]; [block][6][tile][16], at the row
     int row, channels;         // of points
-    int tiles;                 // a multiple of WINOGRAD_QUAD
+    WinogradRange tiles, last; // that have the row's points but for the last, and the last
     ptrdiff_t plane, point;    // floats from block to block of input, and from point to point
     float *sums;               // [6][tile][16], `point` floats from point to point
     bool resume;               // add to what sums hold
@@ -107,13 +117,15 @@ typedef struct WinogradTapsRow {
 
 struct WinogradKernels {
     // B' x B of tiles side by side, for 16 channels. A strip holds the pixels that they see:
-    // [row][column][16], `row` floats from row to row; the next tile begins 4 columns further.
+    // [row][column][16], `row` floats from row to row; the next tile begins `step` floats further.
     // `to`: point 0 of the first tile, the next one 16 floats further; `point` floats lie between
     // points.
-    void (*input)(const float *strip, ptrdiff_t row, int tiles, float *to, ptrdiff_t point);
+    void (*input)(const float *strip, ptrdiff_t row, ptrdiff_t step, int tiles, float *to,
+                  ptrdiff_t point);
     // A dy A' of tiles side by side of an output's gradient, which backward to the weights
     // multiplies B' x B with. The strip holds their own pixels.
-    void (*gradient)(const float *strip, ptrdiff_t row, int tiles, float *to, ptrdiff_t point);
+    void (*gradient)(const float *strip, ptrdiff_t row, ptrdiff_t step, int tiles, float *to,
+                     ptrdiff_t point);
     void (*output)(const WinogradOutput *tile);
     void (*weights)(const WinogradWeights *weights);
     void (*taps_row)(const WinogradTapsRow *row);

@@ -52,12 +52,14 @@ MAP_INLINE void make_points(const float *taps, const bool sum, Vec middle, Vec t
             w[x] += middle * vec_load(tap + KERNEL_SIDE * CONV_BLOCK);
         }
     }
+    const Vec zero = {0};
     const Vec p_even = w[0] + (p * p) * w[2], q_even = w[0] + (q * q) * w[2];
+    const Vec p_odd = zero + p * w[1], q_odd = zero + q * w[1];
     to[0] = w[0];
-    to[1] = p_even + p * w[1];
-    to[2] = p_even - p * w[1];
-    to[3] = q_even + q * w[1];
-    to[4] = q_even - q * w[1];
+    to[1] = p_even + p_odd;
+    to[2] = p_even - p_odd;
+    to[3] = q_even + q_odd;
+    to[4] = q_even - q_odd;
     to[5] = w[2];
 }
 
@@ -85,6 +87,14 @@ typedef struct Product {
     ptrdiff_t point; // floats from point to point of input and sums
     bool resume;
 } Product;
+
+static Product at_point(const Product *product, int point) {
+    Product p = *product;
+    p.weights += point * POINT;
+    p.input += point * p.point;
+    p.sums += point * p.point;
+    return p;
+}
 
 // Literals after inlining: tiles, points.
 MAP_INLINE void multiply(const Product *product, const int tiles, const int points, int lane) {
@@ -124,44 +134,61 @@ MAP_INLINE void multiply(const Product *product, const int tiles, const int poin
     }
 }
 
-MAP_INLINE void multiply_tiles(const Product *product, const int tiles, const int points) {
-    Product part = *product;
-    for (int x = 0; x < SIDE; x += points) {
+// Literals after inlining: tiles, points at a time.
+MAP_INLINE void multiply_points(const Product *product, int count, const int tiles,
+                                const int points) {
+    for (int x = 0; x < count; x += points) {
+        const Product part = at_point(product, x);
         for (int lane = 0; lane < CONV_BLOCK; lane += VECTORS * LANES) {
             multiply(&part, tiles, points, lane);
         }
-        part.weights += points * POINT;
-        part.input += points * part.point;
-        part.sums += points * part.point;
     }
 }
 
 // Eight tiles take two points at a time: a sum waits for its last product.
-static void multiply_quads(const Product *product, int quads) {
+static void multiply_quads(const Product *product, int count, int quads) {
 #if VECTOR_BYTES == 64
     if (quads == 4) {
-        multiply_tiles(product, 4 * QUAD, 1);
+        multiply_points(product, count, 4 * QUAD, 1);
     } else if (quads == 3) {
-        multiply_tiles(product, 3 * QUAD, 1);
+        multiply_points(product, count, 3 * QUAD, 1);
     } else if (quads == 2) {
-        multiply_tiles(product, 2 * QUAD, 2);
+        const int pairs = count / 2 * 2;
+        multiply_points(product, pairs, 2 * QUAD, 2);
+        const Product rest = at_point(product, pairs);
+        multiply_points(&rest, count - pairs, 2 * QUAD, 1);
     } else {
-        multiply_tiles(product, QUAD, 1);
+        multiply_points(product, count, QUAD, 1);
     }
 #else
     (void)quads;
-    multiply_tiles(product, QUAD, 1);
+    multiply_points(product, count, QUAD, 1);
 #endif
+}
+
+// `count` points of a range of tiles.
+static void multiply_range(const Product *product, int count, WinogradRange range) {
+    const int most = TILES / QUAD, first = range.begin / QUAD;
+    const int quads = (range.end + QUAD - 1) / QUAD - first, parts = (quads + most - 1) / most;
+    for (int i = 0; i < parts; i++) {
+        const int begin = first + quads * i / parts, end = first + quads * (i + 1) / parts;
+        Product part = *product;
+        part.input += begin * QUAD * CONV_BLOCK;
+        part.sums += begin * QUAD * CONV_BLOCK;
+        multiply_quads(&part, count, end - begin);
+    }
 }
 
 #if VECTOR_BYTES == 64
 // Of four tiles, the sums of all six points stay in registers, and weights never leave them.
-MAP_INLINE void few_tiles(const WinogradTapsRow *row, const Row y, const bool sums) {
+// Literals after inlining: y.sum as `sum`, how many tiles there are, and which have the last point.
+MAP_INLINE void few_tiles(const WinogradTapsRow *row, const Row y, const bool sum, const int tiles,
+                          const int last_begin, const int last_end) {
     enum { POINT_FLOATS = QUAD * CONV_BLOCK };
     const Vec middle = vec_splat(y.middle), third = vec_splat(y.third);
-    Vec sum[SIDE][QUAD];
+    Vec sums[SIDE][QUAD];
     UNROLL for (int i = 0; i < SIDE * QUAD; i++) {
-        sum[i / QUAD][i % QUAD] = row->resume ? vec_load(row->sums + i * CONV_BLOCK) : (Vec){0};
+        sums[i / QUAD][i % QUAD] = row->resume ? vec_load(row->sums + i * CONV_BLOCK) : (Vec){0};
     }
     const float *taps = row->taps + y.first * KERNEL_SIDE * CONV_BLOCK, *block = row->input;
     const float *fetch = row->fetch;
@@ -170,13 +197,15 @@ MAP_INLINE void few_tiles(const WinogradTapsRow *row, const Row y, const bool su
         const int channels = left < CONV_BLOCK ? left : CONV_BLOCK;
         for (int k = 0; k < channels; k++) {
             Vec points[SIDE];
-            make_points(taps, sums, middle, third, points);
+            make_points(taps, sum, middle, third, points);
             __builtin_prefetch(fetch, 0, 2); // a line and a half
             __builtin_prefetch(fetch + LINE, 0, 2);
             fetch += CHANNEL / SIDE;
             UNROLL for (int x = 0; x < SIDE; x++) {
                 UNROLL for (int t = 0; t < QUAD; t++) {
-                    sum[x][t] += input[x * POINT_FLOATS + t * CONV_BLOCK] * points[x];
+                    if (x < SIDE - 1 ? t < tiles : t >= last_begin && t < last_end) {
+                        sums[x][t] += input[x * POINT_FLOATS + t * CONV_BLOCK] * points[x];
+                    }
                 }
             }
             taps += CHANNEL;
@@ -185,7 +214,24 @@ MAP_INLINE void few_tiles(const WinogradTapsRow *row, const Row y, const bool su
         block += row->plane;
     }
     UNROLL for (int i = 0; i < SIDE * QUAD; i++) {
-        vec_store(row->sums + i * CONV_BLOCK, sum[i / QUAD][i % QUAD]);
+        vec_store(row->sums + i * CONV_BLOCK, sums[i / QUAD][i % QUAD]);
+    }
+}
+
+// 4x4, 3x4, 4x3 and 3x3 outputs, as 7x7 are cut, have what they need alone; else all four tiles
+// have all points.
+static void four_tiles(const WinogradTapsRow *row, const Row y) {
+    const bool cut = row->last.begin == 1 && row->tiles.end == 2 * row->last.end - 2;
+    if (cut && row->row == SIDE - 1) {
+        few_tiles(row, y, false, 2, 1, 2);
+    } else if (cut && y.sum) {
+        few_tiles(row, y, true, QUAD, 1, 3);
+    } else if (cut) {
+        few_tiles(row, y, false, QUAD, 1, 3);
+    } else if (y.sum) {
+        few_tiles(row, y, true, QUAD, 0, QUAD);
+    } else {
+        few_tiles(row, y, false, QUAD, 0, QUAD);
     }
 }
 #endif
@@ -197,38 +243,35 @@ void KERNEL(winograd_taps_row)(const WinogradTapsRow *row) {
     const Row y = row_of(row->row);
 #if VECTOR_BYTES == 64
     if (row->point == QUAD * CONV_BLOCK) {
-        if (y.sum) {
-            few_tiles(row, y, true);
-        } else {
-            few_tiles(row, y, false);
-        }
+        four_tiles(row, y);
         return;
     }
 #endif
-    const int quads = row->tiles / QUAD, most = TILES / QUAD;
-    const int parts = (quads + most - 1) / most;
-    const float *taps = row->taps, *input = row->input, *fetch = row->fetch;
+    const bool alike = row->tiles.begin == row->last.begin && row->tiles.end == row->last.end;
+    const float *taps = row->taps, *fetch = row->fetch;
+    Product product = {.weights = weights,
+                       .input = row->input,
+                       .sums = row->sums,
+                       .point = row->point,
+                       .resume = row->resume};
     for (int left = row->channels; left > 0; left -= CONV_BLOCK) {
-        Product product = {.weights = weights,
-                           .channels = left < CONV_BLOCK ? left : CONV_BLOCK,
-                           .point = row->point,
-                           .resume = row->resume || left < row->channels};
+        product.channels = left < CONV_BLOCK ? left : CONV_BLOCK;
         if (y.sum) {
             store_points(taps, product.channels, y, true, weights);
         } else {
             store_points(taps, product.channels, y, false, weights);
         }
-        for (int i = 0; i < parts; i++) {
-            const int begin = quads * i / parts, end = quads * (i + 1) / parts;
-            product.input = input + begin * QUAD * CONV_BLOCK;
-            product.sums = row->sums + begin * QUAD * CONV_BLOCK;
-            multiply_quads(&product, end - begin);
+        multiply_range(&product, alike ? SIDE : SIDE - 1, row->tiles);
+        if (!alike) {
+            const Product last = at_point(&product, SIDE - 1);
+            multiply_range(&last, 1, row->last);
         }
         for (int i = 0; i < CHANNEL / SIDE; i++) { // lines
             __builtin_prefetch(fetch, 0, 2);
             fetch += LINE;
         }
         taps += CONV_BLOCK * CHANNEL;
-        input += row->plane;
+        product.input += row->plane;
+        product.resume = true;
     }
 }
