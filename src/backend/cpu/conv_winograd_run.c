@@ -95,18 +95,25 @@ static void run_block(const Run *r, int block, int split, int worker, int *held)
     float *sums = input + WINOGRAD_POINTS * r->input_point;
     const WinogradSource source = {w->kernels, &r->tiles, r->source, w->depth, 0, w->depth};
     WinogradSource out = {w->kernels, &r->tiles, r->out, w->lanes, 0, 0};
+    WinogradSource residual = {w->kernels, &r->tiles, r->residual, w->lanes, 0, 0};
     // Tasks come in order: a worker often gets the same block again.
     if (*held != block) {
         winograd_transform(&source, false, t0, t1, &order, strip, r->input_point, r->plane, input);
         *held = block;
     }
     const int steps = (p1 - p0) * WINOGRAD_POINTS;
-    WinogradAhead ahead[2] = {winograd_ahead(&source, false, t1, t1 + (t1 - t0), steps)};
+    WinogradAhead ahead[3] = {winograd_ahead(&source, WINOGRAD_SEE, t1, t1 + (t1 - t0), steps)};
     for (int panel = p0; panel < p1; panel++) {
         out.first = panel * panel_lanes(w->kernels);
         out.channels = least(panel_width(w->kernels, w->lanes, panel), w->lanes - out.first);
-        ahead[1] = winograd_ahead(&out, true, t0, t1, WINOGRAD_POINTS);
-        winograd_multiply(&products, panel, t1 - t0, &order, input, sums, ahead, 2);
+        ahead[1] = winograd_ahead(&out, WINOGRAD_WRITE, t0, t1, WINOGRAD_POINTS);
+        if (r->residual != NULL) {
+            residual.first = out.first;
+            residual.channels = out.channels;
+            ahead[2] = winograd_ahead(&residual, WINOGRAD_ADD, t0, t1, WINOGRAD_POINTS);
+        }
+        winograd_multiply(&products, panel, t1 - t0, &order, input, sums, ahead,
+                          r->residual != NULL ? 3 : 2);
         winograd_transform_sums(&target, out.first, panel_width(w->kernels, w->lanes, panel), t0,
                                 t1, &order, sums, r->sum_point);
     }

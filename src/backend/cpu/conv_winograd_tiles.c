@@ -27,11 +27,12 @@ WinogradOrder winograd_order(const WinogradTiles *tiles, int t0, int t1) {
     return order;
 }
 
-WinogradAhead winograd_ahead(const WinogradSource *source, bool write, int t0, int t1, int steps) {
-    WinogradAhead ahead = {.source = source, .write = write, .tile = t0};
+WinogradAhead winograd_ahead(const WinogradSource *source, WinogradUse use, int t0, int t1,
+                             int steps) {
+    WinogradAhead ahead = {.source = source, .use = use, .tile = t0};
     ahead.end = least(t1, source->tiles->count);
     // The outputs' own rows, and those below and above that they see.
-    const int rows = (ahead.end - t0) * (WINOGRAD_OUTPUTS + (write ? 0 : 1));
+    const int rows = (ahead.end - t0) * (WINOGRAD_OUTPUTS + (use == WINOGRAD_SEE ? 1 : 0));
     ahead.rate = (rows + steps - 1) / steps;
     return ahead;
 }
@@ -40,8 +41,8 @@ WinogradAhead winograd_ahead(const WinogradSource *source, bool write, int t0, i
 static void ahead_place(WinogradAhead *ahead) {
     const WinogradTiles *tiles = ahead->source->tiles;
     const WinogradPlace at = winograd_place(tiles, ahead->tile);
-    const int first = ahead->write || at.y == 0 ? at.y : at.y + 1;
-    const int end = at.y + at.height + (ahead->write ? 0 : 1);
+    const int first = ahead->use != WINOGRAD_SEE || at.y == 0 ? at.y : at.y + 1;
+    const int end = at.y + at.height + (ahead->use == WINOGRAD_SEE ? 1 : 0);
     const ptrdiff_t pixel = ((ptrdiff_t)at.image * tiles->height + first) * tiles->width + at.x;
     ahead->from = ahead->source->images + ahead->source->first + pixel * ahead->source->pixel;
     ahead->rows = least(end, tiles->height) - first;
@@ -57,7 +58,7 @@ void winograd_ahead_step(WinogradAhead *ahead) {
         const float *from = ahead->from;
         for (int x = 0; ahead->row < ahead->rows && x < ahead->columns; x++) {
             for (int c = 0; c < source->channels; c += CONV_BLOCK) {
-                if (ahead->write) {
+                if (ahead->use == WINOGRAD_WRITE) {
                     __builtin_prefetch(from + c, 1);
                 } else {
                     __builtin_prefetch(from + c, 0, 2);

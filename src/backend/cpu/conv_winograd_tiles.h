@@ -109,12 +109,16 @@ void winograd_transform(const WinogradSource *source, bool gradient, int t0, int
                         const WinogradOrder *order, float *strip, ptrdiff_t point, ptrdiff_t plane,
                         float *to);
 
-// What some tiles will read (what their outputs see) or write (the outputs), fetched to cache piece
-// by piece while other tiles are multiplied: transforms would otherwise wait for memory, as they
-// touch it in no order that hardware guesses, and many requests at once hold up all others.
+// What tiles need of a map: to read the pixels that their outputs see, or the outputs' own (what is
+// added to them), or to write those.
+typedef enum WinogradUse { WINOGRAD_SEE, WINOGRAD_ADD, WINOGRAD_WRITE } WinogradUse;
+
+// What some tiles will need, fetched to cache piece by piece while other tiles are multiplied:
+// transforms would otherwise wait for memory, as they touch it in no order that hardware guesses,
+// and many requests at once hold up all others.
 typedef struct WinogradAhead {
     const WinogradSource *source;
-    bool write;
+    WinogradUse use;
     int tile, end;     // the tiles
     int row, rate;     // of `tile`; rows for each step
     int rows, columns; // of `tile`, by its first row
@@ -122,7 +126,8 @@ typedef struct WinogradAhead {
 } WinogradAhead;
 
 // Tiles t0 … t1-1, as far as there are so many, in about that many steps.
-WinogradAhead winograd_ahead(const WinogradSource *source, bool write, int t0, int t1, int steps);
+WinogradAhead winograd_ahead(const WinogradSource *source, WinogradUse use, int t0, int t1,
+                             int steps);
 void winograd_ahead_step(WinogradAhead *ahead);
 
 // Transformed tiles times transformed weights: each point is a matrix product of its own.

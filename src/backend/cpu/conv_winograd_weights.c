@@ -129,8 +129,8 @@ static void run_tiles(const Task *task, const WinogradSource *dy, int t0, int t1
     winograd_transform(dy, true, local, local + t1 - t0, NULL, task->strip, r->gradient_point,
                        r->plane, task->gradient);
     const int next = least(end, t1 + TILES_MAX), dy_next = r->steps != NULL ? t1 : next;
-    WinogradAhead ahead[2] = {winograd_ahead(&task->x, false, t1, next, steps),
-                              winograd_ahead(dy, false, t1, dy_next, steps)};
+    WinogradAhead ahead[2] = {winograd_ahead(&task->x, WINOGRAD_SEE, t1, next, steps),
+                              winograd_ahead(dy, WINOGRAD_SEE, t1, dy_next, steps)};
     Part part = {.sums = task->sums};
     for (int p = 0; p < task->panels; p++) {
         part.panel = task->panel0 + p;
