@@ -20,6 +20,9 @@ enum {
     // The same where depth is one block of channels: then what is transformed nearly stays in the
     // first cache, which counts where products are few.
     TILES_SHALLOW = 8,
+    // The most rows of a ConvTile that a block must be in whole tiles of: a few rows more or less
+    // count where tiles are this small.
+    ROWS_SMALL = 6,
     // With fewer blocks than this, their panels are dealt out too.
     ENOUGH_TASKS = 16,
     // Blocks are dealt out in so many ranges: enough for many threads to end together.
@@ -42,8 +45,9 @@ typedef struct Run {
 } Run;
 
 // Sizes depend on the depth alone: the batch may be smaller than planned.
-static void set_layout(Run *r, int depth) {
-    r->most = depth > CONV_BLOCK ? TILES_MAX : TILES_SHALLOW;
+static void set_layout(Run *r, int depth, int rows) {
+    const int most = depth > CONV_BLOCK ? TILES_MAX : TILES_SHALLOW;
+    r->most = rows > ROWS_SMALL ? most : (most + rows - 1) / rows * rows;
     r->plane = winograd_odd_lines(r->most * CONV_BLOCK);
     r->input_point = blocks_of(depth) * r->plane;
     r->sum_point = winograd_odd_lines(r->most * CONV_PANEL_MAX);
@@ -52,7 +56,7 @@ static void set_layout(Run *r, int depth) {
 
 size_t winograd_worker_bytes(int depth) {
     Run r;
-    set_layout(&r, depth);
+    set_layout(&r, depth, ROWS_SMALL); // the largest
     return (size_t)r.worker * sizeof(float);
 }
 
@@ -64,7 +68,7 @@ static Run run_begin(const Winograd *w, int batch) {
              .tiles = winograd_even_tiles(batch, w->height, w->width),
              .splits = 1,
              .panels = panel_count(w->kernels, w->lanes)};
-    set_layout(&r, w->depth);
+    set_layout(&r, w->depth, w->kernels->conv->rows[0]);
     r.blocks = (r.tiles.count + r.most - 1) / r.most;
     return r;
 }

@@ -49,24 +49,38 @@ static void ahead_place(WinogradAhead *ahead) {
     ahead->columns = at.width;
 }
 
-void winograd_ahead_step(WinogradAhead *ahead) {
+// `write` is a literal after inlining.
+static inline __attribute__((always_inline)) void fetch(const float *from, int pixel, int columns,
+                                                        int channels, const bool write) {
+    for (int x = 0; x < columns; x++) {
+        for (int c = 0; c < channels; c += CONV_BLOCK) {
+            if (write) {
+                __builtin_prefetch(from + c, 1);
+            } else {
+                __builtin_prefetch(from + c, 0, 2);
+            }
+        }
+        from += pixel;
+    }
+}
+
+void winograd_ahead_rows(WinogradAhead *ahead) {
     const WinogradSource *source = ahead->source;
+    const int pixel = source->pixel;
     for (int i = 0; i < ahead->rate && ahead->tile < ahead->end; i++) {
         if (ahead->row == 0) {
             ahead_place(ahead);
         }
-        const float *from = ahead->from;
-        for (int x = 0; ahead->row < ahead->rows && x < ahead->columns; x++) {
-            for (int c = 0; c < source->channels; c += CONV_BLOCK) {
-                if (ahead->use == WINOGRAD_WRITE) {
-                    __builtin_prefetch(from + c, 1);
-                } else {
-                    __builtin_prefetch(from + c, 0, 2);
-                }
-            }
-            from += source->pixel;
+        // All channels of pixels side by side are one piece of memory.
+        const bool whole = source->channels == pixel;
+        const int columns = whole ? 1 : ahead->columns;
+        const int channels = whole ? ahead->columns * pixel : source->channels;
+        if (ahead->row < ahead->rows && ahead->use == WINOGRAD_WRITE) {
+            fetch(ahead->from, pixel, columns, channels, true);
+        } else if (ahead->row < ahead->rows) {
+            fetch(ahead->from, pixel, columns, channels, false);
         }
-        ahead->from += (ptrdiff_t)source->tiles->width * source->pixel;
+        ahead->from += (ptrdiff_t)source->tiles->width * pixel;
         if (++ahead->row >= ahead->rows) {
             ahead->row = 0;
             ahead->tile++;

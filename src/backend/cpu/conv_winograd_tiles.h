@@ -128,7 +128,12 @@ typedef struct WinogradAhead {
 // Tiles t0 … t1-1, as far as there are so many, in about that many steps.
 WinogradAhead winograd_ahead(const WinogradSource *source, WinogradUse use, int t0, int t1,
                              int steps);
-void winograd_ahead_step(WinogradAhead *ahead);
+void winograd_ahead_rows(WinogradAhead *ahead);
+static inline void winograd_ahead_step(WinogradAhead *ahead) {
+    if (ahead->tile < ahead->end) {
+        winograd_ahead_rows(ahead);
+    }
+}
 
 // Transformed tiles times transformed weights: each point is a matrix product of its own.
 typedef struct WinogradProducts {

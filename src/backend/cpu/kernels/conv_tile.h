@@ -22,6 +22,14 @@ enum { WEIGHTS_AHEAD = 1024 };
 
 static inline int least(int a, int b) { return a < b ? a : b; }
 
+// Several channels a turn, where tiles are small: there the turns are so short that the end of the
+// loop, which is mispredicted, and its counters count.
+#if VECTOR_BYTES == 32
+#define UNROLL_CHANNELS _Pragma("GCC unroll 4")
+#else
+#define UNROLL_CHANNELS
+#endif
+
 // Where the pointer is now is hidden from the compiler: it would otherwise compute all rows'
 // addresses at once and keep them in memory until the tile ends.
 #define STEP_ROW(pointer) __asm__("" : "+r"(pointer))
@@ -120,7 +128,7 @@ conv_tile(const int rows, const int units, const bool pairs, const ConvTile *til
             const float *next = left > 1 ? block0 + tile->plane + tile->tap[0]
                                          : tile->input[0] + tile->tap[0] + rows * CONV_BLOCK;
             const int next_step = tap + 1 == tile->taps ? CONV_BLOCK : 0;
-            for (int k = 0; k < depth; k++) {
+            UNROLL_CHANNELS for (int k = 0; k < depth; k++) {
                 Vec weight[TILE_UNITS * VECTORS];
                 UNROLL for (int j = 0; j < TILE_UNITS * VECTORS; j++) {
                     if (j < vectors) {
