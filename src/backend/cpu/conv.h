@@ -143,9 +143,11 @@ typedef struct ConvCut {
     size_t floats;                 // of the largest strip
 } ConvCut;
 
-// Strips are made smaller until they are enough for many threads, with `images` times as many tasks
-// as an image has strips.
-ConvCut conv_cut(const ConvView *view, int64_t images);
+// A strip is at most this wide: a multiple of the usual tiles (28, 14, 8, 7).
+enum { STRIP_COLUMNS = 112 };
+// Strips of at most `columns` are made smaller until they are enough for many threads, with
+// `images` times as many tasks as an image has strips.
+ConvCut conv_cut(const ConvView *view, int64_t images, int columns);
 // Strip `index` (0 … row_strips * column_strips - 1) of an image, with all blocks.
 ConvPart conv_cut_part(const ConvView *view, const ConvCut *cut, int index);
 

@@ -11,7 +11,6 @@
 // Strips are dealt out in about so many tasks, and where there are fewer than ENOUGH_SPLITS, their
 // panels too.
 enum { ENOUGH_TASKS = 32, ENOUGH_SPLITS = 16 };
-enum { STRIP_COLUMNS = 112 }; // most columns of conv_cut()
 // Kernels of one tap over one row of pixels: a strip has FLAT_DWORDS at most, so that it stays in
 // the second cache, but FLAT_PIXELS at least, so that weights are used often; and whole tiles.
 enum { FLAT_DWORDS = 32 * 1024, FLAT_PIXELS = 56, FLAT_MULTIPLE = 14 };
@@ -74,7 +73,7 @@ static size_t strip_floats(const ConvGeometry *dwords, const ConvView *view) {
         const int columns = least(flat_pixels(dwords), view->grid_width) + FLAT_MULTIPLE;
         return conv_strip_floats(view, 1, columns, blocks_of(view->channels));
     }
-    const ConvCut cut = conv_cut(view, (int64_t)dwords->batch * dwords->groups);
+    const ConvCut cut = conv_cut(view, (int64_t)dwords->batch * dwords->groups, STRIP_COLUMNS);
     const int blocks = blocks_of(view->channels);
     // A smaller batch may be cut into larger strips.
     const size_t row = conv_strip_floats(view, 1, least(view->grid_width, STRIP_COLUMNS), blocks);
@@ -282,8 +281,9 @@ void int8_sweep_run(const ConvGeometry *g, const Call *call, void *block, const 
                    .panels = int8_panel_count(kernels, g->out_channels)};
     sweep.out_pixel = call->node->bytes ? sweep.residual_pixel : out.channels;
     sweep.view = view_of(&sweep.dwords, call->input_node[0]->zero);
-    sweep.cut = is_flat(&sweep.dwords) ? flat_cut(&sweep.dwords, sweep.panels)
-                                       : conv_cut(&sweep.view, (int64_t)g->batch * g->groups);
+    sweep.cut = is_flat(&sweep.dwords)
+                    ? flat_cut(&sweep.dwords, sweep.panels)
+                    : conv_cut(&sweep.view, (int64_t)g->batch * g->groups, STRIP_COLUMNS);
     sweep.strips = sweep.cut.row_strips * sweep.cut.column_strips;
     sweep.items = g->batch * g->groups * sweep.strips;
     sweep.tasks = least(sweep.items, ENOUGH_TASKS);

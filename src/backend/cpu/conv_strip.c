@@ -2,8 +2,6 @@
 // Strips: the pieces of its source that a convolution's tiles read. See conv.h.
 #include "backend/cpu/conv.h"
 
-// A strip is at most this wide: a multiple of the usual tiles (28, 14, 8, 7).
-enum { STRIP_COLUMNS = 112 };
 // Work is cut into at least this many tasks where shapes allow, with strips no smaller than these.
 enum { ENOUGH_TASKS = 16, LEAST_ROWS = 4, LEAST_COLUMNS = 28 };
 
@@ -180,13 +178,13 @@ void conv_strip_fill(const ConvView *view, const ConvPart *part, const float *im
     }
 }
 
-ConvCut conv_cut(const ConvView *view, int64_t images) {
+ConvCut conv_cut(const ConvView *view, int64_t images, int columns) {
     const int blocks = conv_view_blocks(view);
     ConvCut cut = {.blocks = blocks};
-    cut.columns = ceil_divide(view->grid_width, ceil_divide(view->grid_width, STRIP_COLUMNS));
+    cut.columns = ceil_divide(view->grid_width, ceil_divide(view->grid_width, columns));
     // As many rows as fit with all channels, but enough for tiles to use their weights often.
     cut.rows = view->grid_height;
-    while (cut.rows * cut.columns > STRIP_COLUMNS &&
+    while (cut.rows * cut.columns > columns &&
            conv_strip_floats(view, cut.rows, cut.columns, blocks) > STRIP_FLOATS && cut.rows > 1) {
         cut.rows--;
     }

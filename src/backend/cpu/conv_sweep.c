@@ -12,8 +12,12 @@
 
 #include "backend/cpu/conv.h"
 
-// 80 KB: the weights of one panel that all tiles of a strip use before the next ones are read.
-enum { WEIGHT_FLOATS = 20 * 1024 };
+// The weights of one panel that all tiles of a strip use before the next ones are read: 80 KB, or
+// 32 KB for small tiles, which use a weight too few times to read it from the second cache.
+enum { WEIGHT_FLOATS = 20 * 1024, WEIGHT_FLOATS_SMALL = 8 * 1024 };
+// Processors whose tiles are small have second caches of 256 or 512 KB: strips that take more than
+// 128 KB are cut to a few tiles.
+enum { STRIP_FLOATS_SMALL = 32 * 1024, STRIP_COLUMNS_SMALL = 48 };
 // Strips are dealt out in about so many tasks: enough for many threads, and each task has a next
 // strip whose source can be fetched ahead.
 enum { ENOUGH_TASKS = 32 };
@@ -21,6 +25,19 @@ enum { ENOUGH_TASKS = 32 };
 enum { ENOUGH_SPLITS = 16 };
 
 static int least(int a, int b) { return a < b ? a : b; }
+
+static bool small_tiles(const Kernels *kernels) { return kernels->conv->units == 1; }
+
+static int weight_floats(const Kernels *kernels) {
+    return small_tiles(kernels) ? WEIGHT_FLOATS_SMALL : WEIGHT_FLOATS;
+}
+
+// Without kernels: the most.
+static ConvCut cut(const ConvView *view, int64_t tasks, const Kernels *kernels) {
+    const size_t floats = conv_strip_floats(view, 1, STRIP_COLUMNS, conv_view_blocks(view));
+    const bool few = kernels != NULL && small_tiles(kernels) && floats > STRIP_FLOATS_SMALL;
+    return conv_cut(view, tasks, few ? STRIP_COLUMNS_SMALL : STRIP_COLUMNS);
+}
 
 // What multiplies the strips of an image: a strip's panels are dealt out too where strips are few.
 // How wide panels are depends on the instruction set, but the room for strips must not.
@@ -33,7 +50,7 @@ ConvSweep conv_sweep_forward(const ConvGeometry *g, const Kernels *kernels) {
     return (ConvSweep){.geometry = g,
                        .kernels = kernels,
                        .view = view,
-                       .cut = conv_cut(&view, strip_tasks(g, g->out_channels)),
+                       .cut = cut(&view, strip_tasks(g, g->out_channels), kernels),
                        .depth = (g->channels + view.pack - 1) / view.pack,
                        .lanes = g->out_channels,
                        .out_height = g->out_height,
@@ -47,7 +64,7 @@ ConvSweep conv_sweep_backward(const ConvGeometry *g, const Kernels *kernels) {
                        .kernels = kernels,
                        .backward = true,
                        .view = view,
-                       .cut = conv_cut(&view, strip_tasks(g, g->channels)),
+                       .cut = cut(&view, strip_tasks(g, g->channels), kernels),
                        .depth = g->out_channels,
                        .lanes = g->channels,
                        .out_height = g->height,
@@ -178,7 +195,8 @@ void conv_sweep_strip(const ConvSweep *sweep, int image, int group, const ConvPa
         for (int panel = p0; panel < p1; panel++) {
             const int first = panel * panel_lanes(kernels);
             const int width = panel_width(kernels, sweep->lanes, panel);
-            const int together = WEIGHT_FLOATS / (CONV_BLOCK * width * (count > 0 ? count : 1));
+            const int together =
+                weight_floats(kernels) / (CONV_BLOCK * width * (count > 0 ? count : 1));
             pass.units = width / CONV_BLOCK;
             pass.lanes = least(width, sweep->lanes - first);
             pass.origin =
@@ -225,8 +243,8 @@ int conv_sweep_tiles(const ConvSweep *sweep, const ConvPart *part, int panels) {
     const int most = sweep->kernels->conv->rows[sweep->kernels->conv->units - 1];
     const int blocks = part->b1 - part->b0, taps = conv_taps(sweep->geometry);
     const int floats = blocks * CONV_BLOCK * panel_lanes(sweep->kernels) * taps;
-    return conv_part_tile_count(part, most) * panels *
-           ((floats + WEIGHT_FLOATS - 1) / WEIGHT_FLOATS);
+    const int together = weight_floats(sweep->kernels);
+    return conv_part_tile_count(part, most) * panels * ((floats + together - 1) / together);
 }
 
 typedef struct Run {

@@ -57,7 +57,8 @@ static Plan plan_weights(const ConvGeometry *g) {
     ConvView input = p.input, gradient = p.gradient;
     input.channels = p.in_cell;
     gradient.channels = p.out_cell;
-    const ConvCut wide = conv_cut(&input, g->batch), deep = conv_cut(&gradient, g->batch);
+    const ConvCut wide = conv_cut(&input, g->batch, STRIP_COLUMNS);
+    const ConvCut deep = conv_cut(&gradient, g->batch, STRIP_COLUMNS);
     p.cut = wide;
     p.cut.rows = least(wide.rows, deep.rows);
     p.cut.row_strips = ceil_divide(g->out_height, p.cut.rows);
