@@ -33,13 +33,31 @@ uint32_t random_below(uint32_t bound, uint64_t seed, RandomPurpose purpose, uint
     return (uint32_t)((high * bound) >> 32);
 }
 
-// Box and Muller, from the two halves of one draw's 64 bits hashed apart.
+// Box and Muller, from the two halves of one draw's 64 bits hashed apart: u above 0, so that its
+// logarithm is finite, and a turn in half-turns.
+static void draw_two(uint64_t first, double *u, double *turn) {
+    const uint64_t second = mix(first ^ 0xd1b54a32d192ed03U);
+    *u = ((double)(first >> 11) + 0.5) * 0x1p-53;
+    *turn = 2 * ((double)(second >> 11) * 0x1p-53);
+}
+
 double random_normal(uint64_t seed, RandomPurpose purpose, uint64_t major, uint64_t minor) {
-    uint64_t first = random_bits(seed, purpose, major, minor);
-    uint64_t second = mix(first ^ 0xd1b54a32d192ed03U);
-    double u = ((double)(first >> 11) + 0.5) * 0x1p-53; // above 0: its logarithm is finite
-    double v = (double)(second >> 11) * 0x1p-53;
-    return sqrt(-2 * exact_log(u)) * exact_cos_pi(2 * v);
+    double u, turn;
+    draw_two(random_bits(seed, purpose, major, minor), &u, &turn);
+    return sqrt(-2 * exact_log(u)) * exact_cos_pi(turn);
+}
+
+void random_normals(uint64_t seed, RandomPurpose purpose, uint64_t major, uint64_t minor,
+                    double normals[RANDOM_NORMALS]) {
+    double u[RANDOM_NORMALS], turn[RANDOM_NORMALS], log[RANDOM_NORMALS], cosine[RANDOM_NORMALS];
+    for (int i = 0; i < RANDOM_NORMALS; i++) {
+        draw_two(random_bits(seed, purpose, major, minor + (uint64_t)i), &u[i], &turn[i]);
+    }
+    exact_log_lanes(u, log);
+    exact_cos_pi_lanes(turn, cosine);
+    for (int i = 0; i < RANDOM_NORMALS; i++) {
+        normals[i] = sqrt(-2 * log[i]) * cosine[i];
+    }
 }
 
 uint64_t random_hash(const char *text) {

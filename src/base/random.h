@@ -31,6 +31,11 @@ uint32_t random_below(uint32_t bound, uint64_t seed, RandomPurpose purpose, uint
 // Standard normal (mean 0, variance 1).
 double random_normal(uint64_t seed, RandomPurpose purpose, uint64_t major, uint64_t minor);
 
+// Those of minor … minor+7 at once, several times as fast.
+enum { RANDOM_NORMALS = 8 };
+void random_normals(uint64_t seed, RandomPurpose purpose, uint64_t major, uint64_t minor,
+                    double normals[RANDOM_NORMALS]);
+
 // A 64-bit hash of a name, for use as `major`.
 uint64_t random_hash(const char *text);
 

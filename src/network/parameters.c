@@ -85,11 +85,13 @@ void parameters_init(Parameters *parameters, const Graph *graph, uint64_t seed) 
         const Param *param = &graph->params[p];
         void *values = parameters_values(parameters, param);
         uint64_t major = random_hash(param->name);
+        double normals[RANDOM_NORMALS] = {0};
         for (size_t i = 0; i < param->elements; i++) {
-            double value = param->init_value;
-            if (param->init_deviation != 0) {
-                value += param->init_deviation * random_normal(seed, RANDOM_INIT, major, i);
+            if (param->init_deviation != 0 && i % RANDOM_NORMALS == 0) {
+                random_normals(seed, RANDOM_INIT, major, i, normals);
             }
+            const double value =
+                param->init_value + param->init_deviation * normals[i % RANDOM_NORMALS];
             // Rounded to float for every element type, so that a double network begins at the
             // very same point.
             if (parameters->element_size == sizeof(double)) {

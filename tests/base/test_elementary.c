@@ -80,6 +80,26 @@ static void test_cos_pi(void **state) {
     }
 }
 
+// Each of eight numbers has its own result, that of the number alone.
+static void test_lanes(void **state) {
+    (void)state;
+    const double ends[EXACT_LANES] = {0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2};
+    for (int i = 0; i < SAMPLES; i += EXACT_LANES) {
+        double x[EXACT_LANES], turn[EXACT_LANES], log[EXACT_LANES], cosine[EXACT_LANES];
+        for (int k = 0; k < EXACT_LANES; k++) {
+            const uint64_t place = (uint64_t)(i + k);
+            x[k] = ldexp(between(1, 2, place), (i + k) % 2000 - 1000);
+            turn[k] = i == 0 ? ends[k] : between(0, 2, place);
+        }
+        exact_log_lanes(x, log);
+        exact_cos_pi_lanes(turn, cosine);
+        for (int k = 0; k < EXACT_LANES; k++) {
+            assert_true(log[k] == exact_log(x[k]));
+            assert_true(cosine[k] == exact_cos_pi(turn[k]));
+        }
+    }
+}
+
 static void test_pow(void **state) {
     (void)state;
     for (int i = 0; i < SAMPLES; i++) {
@@ -127,8 +147,8 @@ static void test_bits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exp), cmocka_unit_test(test_log),  cmocka_unit_test(test_cos_pi),
-        cmocka_unit_test(test_pow), cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_exp),   cmocka_unit_test(test_log), cmocka_unit_test(test_cos_pi),
+        cmocka_unit_test(test_lanes), cmocka_unit_test(test_pow), cmocka_unit_test(test_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

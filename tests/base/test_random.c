@@ -88,6 +88,18 @@ static void test_normal(void **state) {
     assert_true(fabs(neighbours / SAMPLES) < 5 * deviation);
 }
 
+// Eight at once are the same as one by one, wherever they begin.
+static void test_normals(void **state) {
+    (void)state;
+    for (uint64_t first = 0; first < SAMPLES; first += 5) {
+        double normals[RANDOM_NORMALS];
+        random_normals(5, RANDOM_TEST, 2, first, normals);
+        for (uint64_t i = 0; i < RANDOM_NORMALS; i++) {
+            assert_true(normals[i] == random_normal(5, RANDOM_TEST, 2, first + i));
+        }
+    }
+}
+
 static void test_below(void **state) {
     (void)state;
     int bins[7] = {0};
@@ -130,9 +142,10 @@ static void test_permutation(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits),    cmocka_unit_test(test_avalanche),
-        cmocka_unit_test(test_uniform), cmocka_unit_test(test_normal),
-        cmocka_unit_test(test_below),   cmocka_unit_test(test_permutation),
+        cmocka_unit_test(test_bits),        cmocka_unit_test(test_avalanche),
+        cmocka_unit_test(test_uniform),     cmocka_unit_test(test_normal),
+        cmocka_unit_test(test_normals),     cmocka_unit_test(test_below),
+        cmocka_unit_test(test_permutation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
