@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tile on floats for each number of rows: see conv_tile.h.
+#include "backend/cpu/kernels/vector.h"
+
+// Where tiles are small turns are so short that the end of the loop, which is mispredicted, and its
+// counters count.
+#if VECTOR_BYTES == 32
+#define UNROLL_CHANNELS _Pragma("GCC unroll 4")
+#endif
 #include "backend/cpu/kernels/conv_tile.h"
 
 #define DEFINE_TILE(rows, units)                                                                   \

@@ -22,11 +22,8 @@ enum { WEIGHTS_AHEAD = 1024 };
 
 static inline int least(int a, int b) { return a < b ? a : b; }
 
-// Several channels a turn, where tiles are small: there the turns are so short that the end of the
-// loop, which is mispredicted, and its counters count.
-#if VECTOR_BYTES == 32
-#define UNROLL_CHANNELS _Pragma("GCC unroll 4")
-#else
+// How many channels a turn, where not one: see conv_tile.c.
+#ifndef UNROLL_CHANNELS
 #define UNROLL_CHANNELS
 #endif
 

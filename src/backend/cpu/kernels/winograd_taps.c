@@ -2,6 +2,7 @@
 // Winograd's products with weights made from taps on the way: see winograd_kernels.h. The six
 // points of 16 channels and lanes are put in the first cache (6 KB), then multiplied by all tiles.
 #include "backend/cpu/kernels/conv_kernels.h"
+#include "backend/cpu/kernels/conv_rows.h"
 #include "backend/cpu/kernels/map_vector.h"
 #include "backend/cpu/kernels/winograd_kernels.h"
 
@@ -13,13 +14,12 @@ enum {
     LINE = 16,                       // floats
     QUAD = WINOGRAD_QUAD
 };
-// Sums that stay in registers: vectors of lanes, and most tiles.
+// Sums that stay in registers: vectors of lanes, and most tiles, as in a ConvTile. Where those are
+// many they come in quads: four functions do for all.
 #if VECTOR_BYTES == 64
-enum { VECTORS = 1, TILES = 4 * QUAD };
-#elif VECTOR_BYTES == 32
-enum { VECTORS = 2, TILES = QUAD };
+enum { VECTORS = 1, TILES = 4 * QUAD, TOGETHER = QUAD };
 #else
-enum { VECTORS = CONV_BLOCK / LANES, TILES = QUAD };
+enum { VECTORS = CONV_BLOCK / LANES, TILES = TILE_ROWS, TOGETHER = 1 };
 #endif
 
 // Rows of G without its divisors: the first and the last are one row of taps, the others sums of
@@ -145,14 +145,14 @@ MAP_INLINE void multiply_points(const Product *product, int count, const int til
     }
 }
 
-// Eight tiles take two points at a time: a sum waits for its last product.
-static void multiply_quads(const Product *product, int count, int quads) {
 #if VECTOR_BYTES == 64
-    if (quads == 4) {
+// Eight tiles take two points at a time: a sum waits for its last product.
+static void multiply_tiles(const Product *product, int count, int tiles) {
+    if (tiles == 4 * QUAD) {
         multiply_points(product, count, 4 * QUAD, 1);
-    } else if (quads == 3) {
+    } else if (tiles == 3 * QUAD) {
         multiply_points(product, count, 3 * QUAD, 1);
-    } else if (quads == 2) {
+    } else if (tiles == 2 * QUAD) {
         const int pairs = count / 2 * 2;
         multiply_points(product, pairs, 2 * QUAD, 2);
         const Product rest = at_point(product, pairs);
@@ -160,22 +160,28 @@ static void multiply_quads(const Product *product, int count, int quads) {
     } else {
         multiply_points(product, count, QUAD, 1);
     }
-#else
-    (void)quads;
-    multiply_points(product, count, QUAD, 1);
-#endif
 }
+#else
+#define TILES_CASE(tiles, points)                                                                  \
+    case tiles:                                                                                    \
+        multiply_points(product, count, tiles, points);                                            \
+        break;
+
+static void multiply_tiles(const Product *product, int count, int tiles) {
+    switch (tiles) { TILE_ROWS_1(TILES_CASE, 1) }
+}
+#endif
 
 // `count` points of a range of tiles.
 static void multiply_range(const Product *product, int count, WinogradRange range) {
-    const int most = TILES / QUAD, first = range.begin / QUAD;
-    const int quads = (range.end + QUAD - 1) / QUAD - first, parts = (quads + most - 1) / most;
+    const int most = TILES / TOGETHER, first = range.begin / TOGETHER;
+    const int all = (range.end + TOGETHER - 1) / TOGETHER - first, parts = (all + most - 1) / most;
     for (int i = 0; i < parts; i++) {
-        const int begin = first + quads * i / parts, end = first + quads * (i + 1) / parts;
+        const int begin = first + all * i / parts, end = first + all * (i + 1) / parts;
         Product part = *product;
-        part.input += begin * QUAD * CONV_BLOCK;
-        part.sums += begin * QUAD * CONV_BLOCK;
-        multiply_quads(&part, count, end - begin);
+        part.input += begin * TOGETHER * CONV_BLOCK;
+        part.sums += begin * TOGETHER * CONV_BLOCK;
+        multiply_tiles(&part, count, (end - begin) * TOGETHER);
     }
 }
 
