@@ -49,6 +49,12 @@ function(resnet_kernels isa files)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_compile_definitions(${target} PRIVATE KERNELS_ISA=${isa})
   target_compile_options(${target} PRIVATE -O3 -ffp-contract=fast ${ARGN})
+  if(RESNET_SANITIZE MATCHES undefined)
+    # AddressSanitizer and the processor see these at each access as well, and unrolled loops would
+    # take minutes to compile.
+    target_compile_options(${target} PRIVATE -g1
+                           -fno-sanitize=null,alignment,object-size,pointer-overflow)
+  endif()
   set_property(GLOBAL APPEND PROPERTY RESNET_FLOORS ${target})
 endfunction()
 
