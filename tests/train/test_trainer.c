@@ -104,16 +104,16 @@ static void see(void *user, const TrainProgress *progress) {
 
 // Under a sanitizer, where an iteration takes ten times as long, tests do without what compares
 // numbers alone: the others take the same paths.
-static bool sanitized(void) {
+static void skip_sanitized(void) {
     const char *sanitize = getenv("RESNET_SANITIZE");
-    return sanitize != NULL && sanitize[0] != '\0';
+    if (sanitize != NULL && sanitize[0] != '\0') {
+        skip();
+    }
 }
 
 static void test_learns(void **state) {
     (void)state;
-    if (sanitized()) {
-        skip();
-    }
+    skip_sanitized();
     TrainOptions options = small("learns");
     options.iterations = 0;
     options.epochs = 6;
@@ -164,9 +164,7 @@ static void test_learns(void **state) {
 
 static void test_threads(void **state) {
     (void)state;
-    if (sanitized()) {
-        skip();
-    }
+    skip_sanitized();
     TrainOptions options = small("one");
     options.threads = 1;
     train(&options);
