@@ -154,8 +154,9 @@ grep -q 'plain-56 over 2, resnet-56 over 2 seeds' "$T/two/report.md" || fail 'ho
 
 # Interrupted, or killed, in the middle of a run, it goes on to the same figures and curves. Under a
 # sanitizer trainings take ten times as long, and cli.train stops and resumes one.
-[ -z "${RESNET_SANITIZE:-}" ] || exit 0
-for signal in INT KILL; do
+signals=(INT KILL)
+[ -z "${RESNET_SANITIZE:-}" ] || signals=()
+for signal in "${signals[@]}"; do
     "$PROGRAM" paper --data "$data" --out "$T/$signal" --scale quick --batch 16 --lr 0.05 \
         --no-timing --only gradients --iterations 6 --json >"$T/out" 2>"$T/err" </dev/null &
     pid=$!
