@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-#include "base/elementary.h"
-
 // The finaliser of splitmix64 (Steele, Lea, Flood 2014): a bijection in which every input bit
 // reaches every output bit.
 static uint64_t mix(uint64_t x) {

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "base/elementary.h"
+
 typedef enum RandomPurpose {
     RANDOM_INIT = 1, // major: hash of the parameter's name, minor: element
     RANDOM_ORDER,    // major: epoch, minor: position
@@ -32,7 +34,7 @@ uint32_t random_below(uint32_t bound, uint64_t seed, RandomPurpose purpose, uint
 double random_normal(uint64_t seed, RandomPurpose purpose, uint64_t major, uint64_t minor);
 
 // Those of minor … minor+7 at once, several times as fast.
-enum { RANDOM_NORMALS = 8 };
+enum { RANDOM_NORMALS = EXACT_LANES };
 void random_normals(uint64_t seed, RandomPurpose purpose, uint64_t major, uint64_t minor,
                     double normals[RANDOM_NORMALS]);
 

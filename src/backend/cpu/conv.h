@@ -232,6 +232,8 @@ size_t conv_fold_bytes(const ConvGeometry *g);
 
 // Lanes are cut into panels as wide as the widest tile.
 static inline int panel_lanes(const Kernels *kernels) { return kernels->conv->units * CONV_BLOCK; }
+// Without whole vectors tiles have few rows and lanes (conv_rows.h).
+static inline bool conv_small_tiles(const Kernels *kernels) { return kernels->conv->units == 1; }
 static inline int panel_count(const Kernels *kernels, int channels) {
     return (lanes_of(channels) + panel_lanes(kernels) - 1) / panel_lanes(kernels);
 }

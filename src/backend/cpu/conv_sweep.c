@@ -26,16 +26,14 @@ enum { ENOUGH_SPLITS = 16 };
 
 static int least(int a, int b) { return a < b ? a : b; }
 
-static bool small_tiles(const Kernels *kernels) { return kernels->conv->units == 1; }
-
 static int weight_floats(const Kernels *kernels) {
-    return small_tiles(kernels) ? WEIGHT_FLOATS_SMALL : WEIGHT_FLOATS;
+    return conv_small_tiles(kernels) ? WEIGHT_FLOATS_SMALL : WEIGHT_FLOATS;
 }
 
 // Without kernels: the most.
 static ConvCut cut(const ConvView *view, int64_t tasks, const Kernels *kernels) {
     const size_t floats = conv_strip_floats(view, 1, STRIP_COLUMNS, conv_view_blocks(view));
-    const bool few = kernels != NULL && small_tiles(kernels) && floats > STRIP_FLOATS_SMALL;
+    const bool few = kernels != NULL && conv_small_tiles(kernels) && floats > STRIP_FLOATS_SMALL;
     return conv_cut(view, tasks, few ? STRIP_COLUMNS_SMALL : STRIP_COLUMNS);
 }
 

@@ -20,8 +20,8 @@ enum {
     // The same where depth is one block of channels: then what is transformed nearly stays in the
     // first cache, which counts where products are few.
     TILES_SHALLOW = 8,
-    // The most rows of a ConvTile that a block must be in whole tiles of: a few rows more or less
-    // count where tiles are this small.
+    // The most rows of a small ConvTile; blocks are in whole ones of these, as a row more or less
+    // counts there.
     ROWS_SMALL = 6,
     // With fewer blocks than this, their panels are dealt out too.
     ENOUGH_TASKS = 16,
@@ -44,10 +44,11 @@ typedef struct Run {
     int *held; // by worker: the block whose input it has transformed; -1 for none
 } Run;
 
-// Sizes depend on the depth alone: the batch may be smaller than planned.
+// In whole multiples of `rows` tiles. Sizes do not depend on the batch, which may be smaller than
+// planned.
 static void set_layout(Run *r, int depth, int rows) {
     const int most = depth > CONV_BLOCK ? TILES_MAX : TILES_SHALLOW;
-    r->most = rows > ROWS_SMALL ? most : (most + rows - 1) / rows * rows;
+    r->most = (most + rows - 1) / rows * rows;
     r->plane = winograd_odd_lines(r->most * CONV_BLOCK);
     r->input_point = blocks_of(depth) * r->plane;
     r->sum_point = winograd_odd_lines(r->most * CONV_PANEL_MAX);
@@ -68,7 +69,7 @@ static Run run_begin(const Winograd *w, int batch) {
              .tiles = winograd_even_tiles(batch, w->height, w->width),
              .splits = 1,
              .panels = panel_count(w->kernels, w->lanes)};
-    set_layout(&r, w->depth, w->kernels->conv->rows[0]);
+    set_layout(&r, w->depth, conv_small_tiles(w->kernels) ? w->kernels->conv->rows[0] : 1);
     r.blocks = (r.tiles.count + r.most - 1) / r.most;
     return r;
 }

@@ -128,6 +128,7 @@ typedef struct WinogradAhead {
 // Tiles t0 … t1-1, as far as there are so many, in about that many steps.
 WinogradAhead winograd_ahead(const WinogradSource *source, WinogradUse use, int t0, int t1,
                              int steps);
+// Fetches the next rows, if any are left.
 void winograd_ahead_rows(WinogradAhead *ahead);
 static inline void winograd_ahead_step(WinogradAhead *ahead) {
     if (ahead->tile < ahead->end) {
